@@ -1,0 +1,23 @@
+export interface ResolveRequest {
+  readonly appId: string;
+  readonly namespace: string;
+  /** Port that the registry should answer for; the internal gRPC port of the peer by default. */
+  readonly port: number;
+  readonly data: Readonly<Record<string, string>>;
+}
+/** What a sidecar announces of itself. */
+export interface Announcement {
+  readonly appId: string;
+  readonly namespace: string;
+  readonly hostAddress: string;
+  readonly internalPort: number;
+  readonly httpPort: number;
+}
+/** Finds the internal gRPC address (`host:port`) of apps by id. */
+export interface NameResolver {
+  /** Announces this sidecar; the answer withdraws it. Absent where registration is not the resolver's affair. */
+  register?(self: Announcement): Promise<() => Promise<void>>;
+  /** All known addresses (the caller balances), empty when unknown. */
+  resolve(request: ResolveRequest, signal: AbortSignal): Promise<readonly string[]>;
+  close(): Promise<void>;
+}

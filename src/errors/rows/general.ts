@@ -1,0 +1,41 @@
+import { row } from "../row.ts";
+
+/** Errors that every building block shares. */
+export const generalRows = {
+  unknown: row<{ message: string }>()({
+    category: "",
+    http: 500,
+    grpc: "Unknown",
+    tag: "ERROR",
+    text: (p) => p.message,
+  }),
+  badRequest: row<{ reason: string }>()({
+    category: "common",
+    http: 400,
+    grpc: "InvalidArgument",
+    tag: "ERR_BAD_REQUEST",
+    text: (p) => `invalid request: ${p.reason}`,
+  }),
+  bodyRead: row<{ reason: string }>()({
+    category: "common",
+    http: 400,
+    grpc: "InvalidArgument",
+    tag: "ERR_BODY_READ",
+    text: (p) => `failed to read request body: ${p.reason}`,
+  }),
+  malformedRequest: row<{ reason: string }>()({
+    category: "common",
+    http: 400,
+    grpc: "InvalidArgument",
+    tag: "ERR_MALFORMED_REQUEST",
+    text: (p) => `failed deserializing HTTP body: ${p.reason}`,
+  }),
+  /** As malformedRequest, with nothing in front of the text. */
+  malformedText: row<{ text: string }>()({
+    category: "common",
+    http: 400,
+    grpc: "InvalidArgument",
+    tag: "ERR_MALFORMED_REQUEST",
+    text: (p) => p.text,
+  }),
+};

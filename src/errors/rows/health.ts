@@ -1,0 +1,2 @@
+/** Errors of the health API. */
+export const healthRows = {};

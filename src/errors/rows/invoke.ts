@@ -1,0 +1,2 @@
+/** Errors of the invoke API. */
+export const invokeRows = {};

@@ -1,0 +1,2 @@
+/** Errors of the pubsub API. */
+export const pubsubRows = {};

@@ -1,0 +1,2 @@
+/** Errors of the secret API. */
+export const secretRows = {};

@@ -1,0 +1,2 @@
+/** Errors of the state API. */
+export const stateRows = {};
