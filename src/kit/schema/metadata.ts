@@ -1,16 +1,30 @@
 /** Kind of a metadata field, for docs and forms. */
-export type FieldKind = "text" | "secret" | "flag" | "integer" | "number" | "duration" | "seconds" | "bytes" | "choice";
+export type FieldKind =
+  | "text"
+  | "secret"
+  | "flag"
+  | "integer"
+  | "number"
+  | "duration"
+  | "seconds"
+  | "bytes"
+  | "choice"
+  | "list"
+  | "json";
 
 /** One field of a component's metadata. Every value arrives as text; `parse` throws an Error that says what is wrong with it. */
 export interface Field<T> {
   readonly kind: FieldKind;
   readonly isRequired: boolean;
+  /** What the error says when a required field is missing; undefined gives the general sentence. */
+  readonly missing: string | undefined;
   readonly fallback: T | undefined;
   readonly aliases: readonly string[];
   readonly text: string;
   readonly choices: readonly string[];
   parse(raw: string): T;
-  required(): Field<NonNullable<T>>;
+  /** A missing or empty value is an error; `missing` replaces the general sentence. */
+  required(missing?: string): Field<NonNullable<T>>;
   default(value: NonNullable<T>): Field<NonNullable<T>>;
   alias(...names: string[]): Field<T>;
   help(text: string): Field<T>;
