@@ -1,0 +1,65 @@
+import type { DriverContext } from "../driver/context.ts";
+import type { Catalog, Category, Contracts, Driver } from "../driver/define.ts";
+import type { Clock } from "../kit/clock.ts";
+import type { Platform } from "../platform/types.ts";
+
+/** Categories that this build serves, with the words upstream uses when a type is unknown. */
+export const categoryNames: Readonly<Record<Category, string>> = {
+  state: "state store",
+  pubsub: "message bus",
+  secretstores: "secret store",
+  nameresolution: "name resolver",
+};
+
+/** The category of a component type, undefined when no block serves it. */
+export function categoryOf(type: string): Category | undefined {
+  const head = type.slice(0, Math.max(0, type.indexOf(".")));
+  return Object.hasOwn(categoryNames, head) ? (head as Category) : undefined;
+}
+
+/** Finds and loads the driver of a type and version; undefined when the build has none. */
+export async function findDriver(catalog: Catalog, type: string, version: string): Promise<Driver | undefined> {
+  const wanted = type.toLowerCase();
+  const load = catalog[wanted];
+  if (load === undefined) return undefined;
+  const driver = (await load()).default;
+  const asked = version.toLowerCase();
+  const initial = asked === "" || asked === "v0" || asked === "v1";
+  return driver.versions.includes(asked) || (initial && driver.versions.includes("v1")) ? driver : undefined;
+}
+
+/** Why a driver cannot run on this host, undefined when it can. */
+export function lacking(driver: Driver, platform: Platform): string | undefined {
+  const missing = driver.needs.filter((need) => platform[need as "sqlite"] === undefined);
+  return missing.length === 0
+    ? undefined
+    : `"${driver.type}" needs ${missing.join(", ")}, which the ${platform.name} runtime does not give`;
+}
+
+/** Opens a driver within its time limit. A driver that comes up too late is closed again. */
+export async function openWithin(
+  driver: Driver,
+  properties: ReadonlyMap<string, string>,
+  makeContext: (signal: AbortSignal) => DriverContext,
+  limit: { readonly clock: Clock; readonly timeoutMs: number; readonly name: string },
+): Promise<Contracts[Category]> {
+  const abort = new AbortController();
+  const timedOut = Promise.withResolvers<never>();
+  const cancel = limit.clock.after(limit.timeoutMs, () => {
+    const error = new Error(`context deadline exceeded\ninit timeout for component ${limit.name}`);
+    abort.abort(error);
+    timedOut.reject(error);
+  });
+  const opening = driver.open(properties, makeContext(abort.signal));
+  try {
+    return await Promise.race([opening, timedOut.promise]);
+  } catch (error) {
+    opening.then(
+      (late) => late.close(),
+      () => undefined,
+    );
+    throw error;
+  } finally {
+    cancel();
+  }
+}

@@ -1,0 +1,53 @@
+import type { SecretStore } from "../driver/secretstore.ts";
+import type { Log } from "../telemetry/ports.ts";
+import type { ComponentResource } from "./component.ts";
+
+export interface PropertySources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  secretStore(name: string): SecretStore | undefined;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Either the properties with every reference resolved, or the secret store that has to be there first. */
+export type Resolution = { readonly properties: Map<string, string> } | { readonly waitsFor: string };
+
+/** Whether a component may read this variable of the process (`pkg/runtime/processor/secret`): tokens and DAPR_* never. */
+export function isEnvAllowed(name: string, env: Readonly<Record<string, string | undefined>>): boolean {
+  const key = name.toUpperCase();
+  if (key === "" || key === "APP_API_TOKEN" || key.startsWith("DAPR_") || key.includes(" ")) return false;
+  const allowed = env["DAPR_ENV_KEYS"] ?? "";
+  return allowed === "" || allowed.split(" ").includes(key);
+}
+
+/** Resolves `secretKeyRef` and `envRef` items. A secret that is missing leaves its item empty, with a line in the log. */
+export async function resolveProperties(resource: ComponentResource, from: PropertySources): Promise<Resolution> {
+  const properties = new Map<string, string>();
+  const cache = new Map<string, Readonly<Record<string, string>>>();
+  for (const item of resource.metadata) {
+    const value = item.value ?? "";
+    properties.set(item.name, value);
+    if (value === "" && item.envRef !== undefined && item.envRef !== "") {
+      if (isEnvAllowed(item.envRef, from.env)) properties.set(item.name, from.env[item.envRef] ?? "");
+      else from.log.warn(`Component ${resource.name} references an env variable that isn't allowed: ${item.envRef}`);
+      continue;
+    }
+    const reference = item.secretKeyRef;
+    if (reference === undefined || reference.name === "") continue;
+    const store = from.secretStore(resource.secretStore);
+    if (store === undefined) {
+      from.log.warn(`Component ${resource.name} references a secret store that isn't loaded: ${resource.secretStore}`);
+      return { waitsFor: resource.secretStore };
+    }
+    try {
+      const secret =
+        cache.get(reference.name) ?? (await store.get(reference.name, { namespace: resource.namespace }, from.signal));
+      cache.set(reference.name, secret);
+      const found = secret[reference.key === "" ? reference.name : reference.key];
+      if (found !== undefined && found !== "") properties.set(item.name, found);
+    } catch (error) {
+      from.log.error(`Error getting secret: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return { properties };
+}

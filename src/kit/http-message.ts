@@ -1,0 +1,23 @@
+/** Header lines in order, names as given; repeated names stay repeated. */
+export type HeaderLines = readonly (readonly [name: string, value: string])[];
+
+/** A body: nothing, all of it, or a stream of unknown length. */
+export type MessageBody = Uint8Array | ReadableStream<Uint8Array> | null;
+
+/** An HTTP request on its way to an app, neutral of transport. */
+export interface HttpCall {
+  readonly method: string;
+  /** Escaped path with a leading slash, without the query. */
+  readonly path: string;
+  /** Raw query without the question mark. */
+  readonly query: string;
+  readonly headers: HeaderLines;
+  readonly body: MessageBody;
+}
+
+/** An HTTP answer of an app. A stream has to be read to its end or cancelled: it holds a place in the concurrency limit. */
+export interface HttpReply {
+  readonly status: number;
+  readonly headers: HeaderLines;
+  readonly body: MessageBody;
+}
