@@ -40,7 +40,7 @@ export interface Http2Listen extends HttpListen {
   readonly maxHeaderListBytes?: number;
 }
 
-/** A listening socket. `close` refuses new connections at once and resolves when open requests are done or `graceMs` is over. */
+/** A listening socket. `close` refuses new connections at once and resolves when open requests are done or `graceMs` is over (then they are cut); without `graceMs` it waits for them. */
 export interface Listener {
   readonly host: string;
   readonly port: number;
@@ -137,7 +137,11 @@ export type SqlRow = Record<string, SqlValue>;
 export interface SqliteOpen {
   readonly readonly?: boolean;
 }
-/** The runtime's own SQLite, synchronous. Statements are cached by their text. */
+/** What SQLite refuses: `sqliteCode` is its extended result code (its low byte: 5 busy, 8 readonly, 10 input/output, 11 corrupt, 13 full, 19 constraint, 26 not a database). */
+export interface SqliteError extends Error {
+  readonly sqliteCode: number;
+}
+/** The runtime's own SQLite, synchronous. Statements are cached by their text. Integers are numbers while they are safe, bigint beyond. Throws SqliteError. */
 export interface SqlDatabase {
   exec(sql: string): void;
   run(sql: string, params: readonly SqlValue[]): { readonly changes: number; readonly lastId: number };

@@ -1,0 +1,81 @@
+import type { ChildProcess } from "node:child_process";
+import { constants } from "node:os";
+import type { Readable } from "node:stream";
+import type { Child, SpawnOptions } from "../types.ts";
+
+function toWeb(source: Readable | null): ReadableStream<Uint8Array> | null {
+  if (source === null) return null;
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      let open = true;
+      source.on("data", (chunk: Buffer) => {
+        if (!open) return;
+        controller.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+        if ((controller.desiredSize ?? 0) <= 0) source.pause();
+      });
+      const finish = () => {
+        if (!open) return;
+        open = false;
+        controller.close();
+      };
+      source.on("end", finish);
+      source.on("close", finish);
+      source.on("error", finish);
+    },
+    pull: () => void source.resume(),
+    cancel: () => void source.destroy(),
+  });
+}
+
+const exitOf = (child: ChildProcess, command: string) =>
+  new Promise<number>((resolve, reject) => {
+    child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      if (child.pid === undefined)
+        reject(new Error(`starting "${command}" failed: ${error.message}`, { cause: error }));
+    });
+  });
+
+/**
+ * Starts a program. `exited` rejects when it could not be started (then `pid` is -1). With `group`, `kill` reaches every process of
+ * the child's group, also after the child itself ended.
+ */
+export function spawnChild(command: readonly string[], options: SpawnOptions): Child {
+  const { spawn } = process.getBuiltinModule("node:child_process");
+  const [program = "", ...args] = command;
+  const stdin = options.stdin ?? "ignore";
+  const child = (() => {
+    try {
+      return spawn(program, args, {
+        cwd: options.cwd,
+        env: options.env as NodeJS.ProcessEnv | undefined,
+        stdio: [stdin, options.stdout ?? "inherit", options.stderr ?? "inherit"],
+        detached: options.group ?? false,
+      });
+    } catch (error) {
+      // portable: some runtimes throw, some emit `error`
+      return error as Error;
+    }
+  })();
+  if (child instanceof Error) {
+    const exited = Promise.reject(new Error(`starting "${program}" failed: ${child.message}`, { cause: child }));
+    exited.catch(() => {});
+    return { pid: -1, exited, stdout: null, stderr: null, kill() {} };
+  }
+  const exited = exitOf(child, program);
+  exited.catch(() => {});
+  return {
+    pid: child.pid ?? -1,
+    exited,
+    stdout: toWeb(child.stdout),
+    stderr: toWeb(child.stderr),
+    kill(signal) {
+      if (child.pid === undefined) return;
+      try {
+        process.kill(options.group ? -child.pid : child.pid, signal);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { SQLQueryBindings } from "bun:sqlite";
+import type { SqlDatabase, SqliteOpen, SqlRow, SqlValue } from "../types.ts";
+import { createSqlDatabase } from "./sqlite.ts";
+
+/** Opens a file with Bun's SQLite, creating it when it is missing and not `readonly`. The module is loaded on the first use. */
+export function openBunSqlite(path: string, options?: SqliteOpen): SqlDatabase {
+  const { Database, SQLiteError } = process.getBuiltinModule("bun:sqlite" as never) as typeof import("bun:sqlite");
+  const database = new Database(path, options?.readonly ? { readonly: true } : { readwrite: true, create: true });
+  return createSqlDatabase({
+    prepare(sql) {
+      const statement = database.prepare<SqlRow, SQLQueryBindings[]>(sql);
+      const bind = (params: readonly SqlValue[]) => params as SQLQueryBindings[];
+      return {
+        readonly: statement.readonly,
+        readBigInts: () => void statement.safeIntegers(true),
+        run: (params) => statement.run(...bind(params)),
+        get: (params) => statement.get(...bind(params)) ?? undefined,
+        all: (params) => statement.all(...bind(params)),
+        finalize: () => statement.finalize(),
+      };
+    },
+    exec: (sql) => void database.run(sql),
+    close: () => database.close(),
+    errorCode: (error) => (error instanceof SQLiteError ? error.errno : undefined),
+    isRangeError: () => false,
+  });
+}

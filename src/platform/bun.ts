@@ -1,0 +1,25 @@
+import { createFiles } from "./_node/files.ts";
+import { createBunHttp } from "./_node/http-bun.ts";
+import { createProcessControl } from "./_node/process.ts";
+import { openBunSqlite } from "./_node/sqlite-bun.ts";
+import { startBunStorageThread } from "./_node/thread-bun.ts";
+import { openUdp } from "./_node/udp.ts";
+import { createSystemClock } from "./_web/clock.ts";
+import { createSystemRandom } from "./_web/random.ts";
+import type { Platform } from "./types.ts";
+
+/** The host when Bun runs us, from source or as a compiled executable. */
+export function createBunPlatform(): Platform {
+  return {
+    name: "bun",
+    env: process.env,
+    clock: createSystemClock((timer) => (timer as NodeJS.Timeout).unref()),
+    random: createSystemRandom(),
+    serveHttp: createBunHttp(),
+    storageThread: startBunStorageThread,
+    sqlite: openBunSqlite,
+    files: createFiles(),
+    udp: openUdp,
+    process: createProcessControl(),
+  };
+}
