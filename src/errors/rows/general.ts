@@ -38,4 +38,12 @@ export const generalRows = {
     tag: "ERR_MALFORMED_REQUEST",
     text: (p) => p.text,
   }),
+  /** No route fits and the request names no app to invoke: the answer to every unknown path or verb. */
+  noRoute: row<Record<never, never>>()({
+    category: "service-invocation",
+    http: 404,
+    grpc: "NotFound",
+    tag: "ERR_DIRECT_INVOKE",
+    text: () => "failed getting app id either from the URL path or the header dapr-app-id",
+  }),
 };

@@ -1,0 +1,101 @@
+import { explainGoJson } from "./go-json-scan.ts";
+
+/** Options of `encodeGoJson`. */
+export interface GoJsonOptions {
+  /** Keys of every object in order, as Go writes its maps. */
+  readonly sortKeys?: boolean;
+  /** False leaves `<`, `>` and `&` as they are. */
+  readonly escapeHtml?: boolean;
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  "<": "\\u003c",
+  ">": "\\u003e",
+  "&": "\\u0026",
+  "\u2028": "\\u2028",
+  "\u2029": "\\u2029",
+};
+const hasHtml = /[<>&\u2028\u2029]/;
+const hasLines = /[\u2028\u2029]/;
+/** An escape of JSON.stringify; a lone surrogate among them becomes what Go writes for broken text. */
+const anyEscape = /\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)/g;
+
+/** JSON text as Go's encoding/json writes it, without a newline at the end. Undefined members are left out. */
+export function encodeGoJson(value: unknown, options?: GoJsonOptions): string {
+  const text = options?.sortKeys === true ? writeSorted(value) : JSON.stringify(value);
+  return escapeGoJson(text ?? "null", options?.escapeHtml ?? true);
+}
+
+/** Applies Go's escapes to finished JSON text, as Go does to raw messages that it embeds. */
+export function escapeGoJson(text: string, html = true): string {
+  let result = text;
+  if (result.includes("\\ud")) result = result.replace(anyEscape, (found) => (found.length > 2 ? "\\ufffd" : found));
+  if (!(html ? hasHtml : hasLines).test(result)) return result;
+  return result.replace(html ? /[<>&\u2028\u2029]/g : /[\u2028\u2029]/g, (found) => escapes[found] ?? found);
+}
+
+function writeSorted(value: unknown): string | undefined {
+  if (Array.isArray(value)) return `[${value.map((item) => writeSorted(item) ?? "null").join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const parts: string[] = [];
+  for (const key of Object.keys(value).sort()) {
+    const member = writeSorted((value as Record<string, unknown>)[key]);
+    if (member !== undefined) parts.push(`${JSON.stringify(key)}:${member}`);
+  }
+  return `{${parts.join(",")}}`;
+}
+
+/** A JSON text that Go's decoder refuses, or a value of the wrong kind, with Go's wording as the message. */
+export class GoJsonError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "GoJsonError";
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * Decodes the first JSON value of a body as a Go decoder does: text after it is ignored.
+ * Throws GoJsonError with Go's wording (`EOF`, `unexpected EOF`, `invalid character 'x' …`).
+ */
+export function decodeGoJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes)) as unknown;
+  } catch {
+    const found = explainGoJson(bytes);
+    if (typeof found === "string") throw new GoJsonError(found);
+    return JSON.parse(utf8.decode(bytes.subarray(0, found))) as unknown;
+  }
+}
+
+/**
+ * Decodes a whole JSON text as Go's Unmarshal does: anything but space after the value is an error, and a text that ends
+ * early reads `unexpected end of JSON input`. Throws GoJsonError.
+ */
+export function decodeGoJsonText(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes)) as unknown;
+  } catch {
+    const found = explainGoJson(bytes, true);
+    throw new GoJsonError(typeof found === "string" ? found : "unexpected end of JSON input");
+  }
+}
+
+/** Go's name of the kind of a decoded value, as its type errors use it. */
+export function goKind(value: unknown): "array" | "bool" | "null" | "number" | "object" | "string" {
+  if (value === null || value === undefined) return "null";
+  if (Array.isArray(value)) return "array";
+  if (typeof value === "boolean") return "bool";
+  if (typeof value === "number") return "number";
+  return typeof value === "string" ? "string" : "object";
+}
+
+/**
+ * The error of a value that does not fit a Go type, for example of `type` `string`.
+ * `field` names the struct field (`SetRequest.metadata`); without it the value itself was expected to be of the type.
+ */
+export function goTypeError(value: unknown, type: string, field?: string): GoJsonError {
+  const into = field === undefined ? "Go value" : `Go struct field ${field}`;
+  return new GoJsonError(`json: cannot unmarshal ${goKind(value)} into ${into} of type ${type}`);
+}
