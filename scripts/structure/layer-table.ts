@@ -18,6 +18,7 @@ const config = below("config");
 const telemetry = below("telemetry");
 const resiliency = below("resiliency");
 const security = below("security");
+const registry = below("registry");
 const host = below("host");
 const channel = below("channel");
 const api = below("api");
@@ -48,6 +49,7 @@ export const layers: readonly Layer[] = [
     may: [kit, errors, platformTypes, config],
     packages: [/^jose$/, /^@peculiar\/x509$/],
   },
+  { name: "registry", own: registry, may: [kit, errors, platformTypes], packages: [/^valibot$/] },
   { name: "host", own: host, may: lower, packages: [] },
   { name: "channel", own: channel, may: [...lower, gen], packages: [/^@connectrpc\/connect/, /^@bufbuild\/protobuf/] },
   {
@@ -77,7 +79,7 @@ export const layers: readonly Layer[] = [
   {
     name: "runtime",
     own: below("runtime"),
-    may: [...lower, gen, host, channel, api, below("blocks"), below("control")],
+    may: [...lower, gen, registry, host, channel, api, below("blocks"), below("control")],
     packages: [],
   },
   {
