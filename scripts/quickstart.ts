@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "./build.ts";
-import { makeOrders } from "./sample/order-data.mjs";
+import { makeOrders } from "./sample/order-data.ts";
 import { root } from "./shell.ts";
 
 /** Builds the executable, runs the sample's two services on it, sends them a thousand orders and says what happened. */
