@@ -20,7 +20,10 @@ const hasLines = /[\u2028\u2029]/;
 /** An escape of JSON.stringify; a lone surrogate among them becomes what Go writes for broken text. */
 const anyEscape = /\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)/g;
 
-/** JSON text as Go's encoding/json writes it, without a newline at the end. Undefined members are left out. */
+/**
+ * JSON text as Go's encoding/json writes it, without a newline at the end. Undefined members are left out. With
+ * `sortKeys` a number beyond a double throws GoJsonError, as Go's decoder would have done.
+ */
 export function encodeGoJson(value: unknown, options?: GoJsonOptions): string {
   const text = options?.sortKeys === true ? writeSorted(value) : JSON.stringify(value);
   return escapeGoJson(text ?? "null", options?.escapeHtml ?? true);
@@ -35,14 +38,35 @@ export function escapeGoJson(text: string, html = true): string {
 }
 
 function writeSorted(value: unknown): string | undefined {
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new GoJsonError("json: cannot unmarshal number into Go value of type float64");
   if (Array.isArray(value)) return `[${value.map((item) => writeSorted(item) ?? "null").join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const parts: string[] = [];
-  for (const key of Object.keys(value).sort()) {
+  for (const key of sortedKeys(value)) {
     const member = writeSorted((value as Record<string, unknown>)[key]);
     if (member !== undefined) parts.push(`${JSON.stringify(key)}:${member}`);
   }
   return `{${parts.join(",")}}`;
+}
+
+const surrogate = /[\ud800-\udfff]/;
+
+/** Keys in the order of their UTF-8 bytes, which is that of code points and not always that of UTF-16 units. */
+function sortedKeys(value: object): string[] {
+  const keys = Object.keys(value).sort();
+  return keys.some((key) => surrogate.test(key)) ? keys.sort(compareCodePoints) : keys;
+}
+
+function compareCodePoints(left: string, right: string): number {
+  const length = Math.min(left.length, right.length);
+  for (let index = 0; index < length; index++) {
+    if (left[index] === right[index]) continue;
+    const isPair = [left, right].map((text) => surrogate.test(text[index]!));
+    if (isPair[0] !== isPair[1]) return isPair[0] ? 1 : -1;
+    return left[index]! < right[index]! ? -1 : 1;
+  }
+  return left.length - right.length;
 }
 
 /** A JSON text that Go's decoder refuses, or a value of the wrong kind, with Go's wording as the message. */

@@ -1,0 +1,125 @@
+import { fail } from "../../errors/error.ts";
+import { decodeGoJson, goKind } from "../../kit/go-json.ts";
+import { decodeGoShape, foldGoName, goShape } from "../../kit/go-shape.ts";
+import type { DeleteRequest, Metadata, TransactionOperation } from "./model.ts";
+
+const bodyShape = goShape.struct("http.stateTransactionRequestBody", {
+  operations: goShape.list(
+    "[]http.stateTransactionRequestBodyOperation",
+    goShape.struct("http.stateTransactionRequestBodyOperation", { operation: goShape.text, request: goShape.anything }),
+  ),
+  metadata: goShape.map("map[string]string", goShape.text),
+});
+
+/** A number as Go prints it with `%v`. */
+function printNumber(value: number): string {
+  const size = Math.abs(value);
+  if (value === 0 || (size >= 1e-4 && size < 1e21)) return String(value);
+  const [digits = "", exponent = ""] = value.toExponential().split("e");
+  return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
+}
+
+/** A decoded JSON value as Go prints it with `%v`. */
+function print(value: unknown): string {
+  if (value === null || value === undefined) return "<nil>";
+  if (typeof value === "number") return printNumber(value);
+  if (Array.isArray(value)) return `[${value.map(print).join(" ")}]`;
+  if (typeof value !== "object") return String(value);
+  const members = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
+  return `map[${members.map(([key, member]) => `${key}:${print(member)}`).join(" ")}]`;
+}
+
+const goTypes: Readonly<Record<string, string>> = {
+  array: "[]interface {}",
+  object: "map[string]interface {}",
+  number: "float64",
+};
+const goKinds: Readonly<Record<string, string>> = { array: "slice", object: "map", number: "float64" };
+
+/** compat: operations are taken over with upstream's struct mapper, whose faults read otherwise than the JSON decoder's. */
+class OperationReader {
+  readonly faults: string[] = [];
+
+  fields(name: string, value: unknown): ReadonlyMap<string, unknown> {
+    if (value === null || value === undefined) return new Map();
+    const kind = goKind(value);
+    if (kind !== "object") {
+      this.faults.push(`'${name}' expected a map, got '${goKinds[kind] ?? kind}'`);
+      return new Map();
+    }
+    return new Map(Object.entries(value).map(([key, member]) => [foldGoName(key), member]));
+  }
+
+  text(name: string, value: unknown): string {
+    if (typeof value === "string") return value;
+    if (value === null || value === undefined) return "";
+    const kind = goKind(value);
+    const type = goTypes[kind] ?? kind;
+    this.faults.push(`'${name}' expected type 'string', got unconvertible type '${type}', value: '${print(value)}'`);
+    return "";
+  }
+
+  metadata(value: unknown): Metadata {
+    if (value === null || value === undefined) return {};
+    const kind = goKind(value);
+    if (kind === "object")
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.text(`Metadata[${key}]`, item)]));
+    this.faults.push(`'Metadata' expected a map, got '${goKinds[kind] ?? kind}'`);
+    return {};
+  }
+}
+
+interface OperationBody extends DeleteRequest {
+  readonly value: unknown;
+}
+
+function readOperation(raw: unknown): OperationBody {
+  const whole = new OperationReader();
+  const fields = whole.fields("", raw);
+  if (whole.faults[0] !== undefined) throw fail("malformedRequest", { reason: whole.faults[0] });
+  const reader = new OperationReader();
+  const options = reader.fields("Options", fields.get("options"));
+  const etag = fields.get("etag");
+  const body = {
+    key: reader.text("Key", fields.get("key")),
+    value: fields.get("value") ?? null,
+    etag: etag === null || etag === undefined ? null : reader.text("ETag", etag),
+    metadata: reader.metadata(fields.get("metadata")),
+    concurrency: reader.text("Options.Concurrency", options.get("concurrency")),
+    consistency: reader.text("Options.Consistency", options.get("consistency")),
+  };
+  reader.text("ContentType", fields.get("contenttype"));
+  if (reader.faults.length === 0) return body;
+  const list = reader.faults.sort().map((fault) => `* ${fault}`);
+  throw fail("malformedRequest", { reason: `${list.length} error(s) decoding:\n\n${list.join("\n")}` });
+}
+
+function* readOperations(
+  items: readonly { readonly operation: string; readonly request: unknown }[],
+  metadata: Metadata,
+): Generator<TransactionOperation> {
+  for (const { operation, request } of items) {
+    if (operation !== "upsert" && operation !== "delete") throw fail("stateOperationNotSupported", { operation });
+    const { value, ...rest } = readOperation(request);
+    const merged = { ...rest, metadata: { ...rest.metadata, ...metadata } };
+    if (operation === "delete") yield { kind: "delete", request: merged };
+    else yield { kind: "upsert", request: { ...merged, content: { kind: "json", value } } };
+  }
+}
+
+/**
+ * The body of a transaction. Its operations are read one by one while the block checks them. Metadata of the query wins
+ * over the request's and over an operation's; the request's own does not reach the operations. Throws GoJsonError.
+ */
+export function readTransactionBody(
+  body: Uint8Array,
+  metadata: Metadata,
+): { readonly isEmpty: boolean; readonly operations: Iterable<TransactionOperation>; readonly metadata: Metadata } {
+  const read = decodeGoShape(decodeGoJson(body), bodyShape);
+  const items = read.operations ?? [];
+  return {
+    isEmpty: items.length === 0,
+    operations: readOperations(items, metadata),
+    metadata: { ...read.metadata, ...metadata },
+  };
+}
