@@ -1,5 +1,7 @@
 import { createFiles } from "./_node/files.ts";
 import { createBunHttp } from "./_node/http-bun.ts";
+import { connectHttp2 } from "./_node/http2-client.ts";
+import { serveHttp2 } from "./_node/http2-server.ts";
 import { createProcessControl } from "./_node/process.ts";
 import { openBunSqlite } from "./_node/sqlite-bun.ts";
 import { startBunStorageThread } from "./_node/thread-bun.ts";
@@ -16,6 +18,8 @@ export function createBunPlatform(): Platform {
     clock: createSystemClock((timer) => (timer as NodeJS.Timeout).unref()),
     random: createSystemRandom(),
     serveHttp: createBunHttp(),
+    serveHttp2,
+    connectHttp2,
     storageThread: startBunStorageThread,
     sqlite: openBunSqlite,
     files: createFiles(),

@@ -1,6 +1,7 @@
 import type { Server } from "bun";
 import type { FetchHandler, HttpListen, Listener, RequestInfo } from "../types.ts";
 import { plainAddress } from "./address.ts";
+import { listenFailure } from "./listen-failure.ts";
 import { prepareSocketPath } from "./socket-path.ts";
 
 type BunServer = Server<undefined>;
@@ -18,6 +19,14 @@ class BunRequestInfo implements RequestInfo {
   }
 }
 
+function start(listen: HttpListen, options: object): BunServer {
+  try {
+    return (Bun.serve as (options: object) => BunServer)(options);
+  } catch (error) {
+    throw listenFailure(listen, error);
+  }
+}
+
 /**
  * Listens with Bun's own server. The header limit is one per process there: the largest that any listener asked for holds for all.
  * Bun answers what its parser refuses itself (400, 431, or closing the connection).
@@ -32,7 +41,7 @@ export function createBunHttp(): (listen: HttpListen, handle: FetchHandler) => P
     }
     const place = listen.path === undefined ? { hostname: listen.host, port: listen.port } : { unix: listen.path };
     if (listen.path !== undefined) await prepareSocketPath(listen.path);
-    const server = (Bun.serve as (options: object) => BunServer)({
+    const server = start(listen, {
       ...place,
       development: false,
       idleTimeout: 0,

@@ -1,31 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
-import type { Readable } from "node:stream";
 import type { Child, SpawnOptions } from "../types.ts";
-
-function toWeb(source: Readable | null): ReadableStream<Uint8Array> | null {
-  if (source === null) return null;
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      let open = true;
-      source.on("data", (chunk: Buffer) => {
-        if (!open) return;
-        controller.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-        if ((controller.desiredSize ?? 0) <= 0) source.pause();
-      });
-      const finish = () => {
-        if (!open) return;
-        open = false;
-        controller.close();
-      };
-      source.on("end", finish);
-      source.on("close", finish);
-      source.on("error", finish);
-    },
-    pull: () => void source.resume(),
-    cancel: () => void source.destroy(),
-  });
-}
+import { toWebStream } from "./web-stream.ts";
 
 const exitOf = (child: ChildProcess, command: string) =>
   new Promise<number>((resolve, reject) => {
@@ -67,8 +43,8 @@ export function spawnChild(command: readonly string[], options: SpawnOptions): C
   return {
     pid: child.pid ?? -1,
     exited,
-    stdout: toWeb(child.stdout),
-    stderr: toWeb(child.stderr),
+    stdout: child.stdout && toWebStream(child.stdout),
+    stderr: child.stderr && toWebStream(child.stderr),
     kill(signal) {
       if (child.pid === undefined) return;
       try {

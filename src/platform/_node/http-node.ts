@@ -1,0 +1,134 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { FetchHandler, HttpListen, Listener } from "../types.ts";
+import { plainAddress } from "./address.ts";
+import { listenFailure } from "./listen-failure.ts";
+import { prepareSocketPath } from "./socket-path.ts";
+import { toWebStream } from "./web-stream.ts";
+
+const headerTimeoutMs = 10_000;
+
+function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
+  const headers = new Headers();
+  const raw = incoming.rawHeaders;
+  for (let at = 0; at + 1 < raw.length; at += 2) headers.append(raw[at] as string, raw[at + 1] as string);
+  const target = incoming.url ?? "/";
+  const absolute = target.startsWith("http://") || target.startsWith("https://");
+  const url = absolute
+    ? target
+    : `http://${incoming.headers.host || "localhost"}${target.startsWith("/") ? "" : "/"}${target}`;
+  const bodiless = incoming.method === "GET" || incoming.method === "HEAD";
+  if (bodiless) incoming.resume();
+  // `duplex` is required for streamed bodies and missing in the DOM's types.
+  const init = {
+    method: incoming.method,
+    headers,
+    signal,
+    body: bodiless ? null : toWebStream(incoming),
+    duplex: "half",
+  };
+  return new Request(url, init);
+}
+
+function writeHead(response: Response, outgoing: ServerResponse, length?: number): void {
+  outgoing.statusCode = response.status;
+  if (response.statusText !== "") outgoing.statusMessage = response.statusText;
+  for (const [name, value] of response.headers) if (name !== "set-cookie") outgoing.setHeader(name, value);
+  const cookies = response.headers.getSetCookie();
+  if (cookies.length > 0) outgoing.setHeader("set-cookie", cookies);
+  if (length !== undefined && !response.headers.has("content-length")) outgoing.setHeader("content-length", length);
+}
+
+const nextTurn = () => new Promise<"later">((resolve) => setImmediate(resolve, "later"));
+
+async function sendResponse(response: Response, outgoing: ServerResponse, bodiless: boolean): Promise<void> {
+  if (response.body === null || bodiless) {
+    await response.body?.cancel();
+    writeHead(
+      response,
+      outgoing,
+      response.body === null && response.status !== 204 && response.status !== 304 ? 0 : undefined,
+    );
+    outgoing.end();
+    return;
+  }
+  const reader = response.body.getReader();
+  outgoing.on("close", () => void reader.cancel().catch(() => {}));
+  let part = await reader.read();
+  // A body that is whole already goes out with its length, as the other runtimes do; one that is still growing starts at once.
+  let next = part.done ? undefined : reader.read();
+  const soon = next === undefined ? undefined : await Promise.race([next, nextTurn()]);
+  if (part.done) writeHead(response, outgoing, 0);
+  else writeHead(response, outgoing, soon !== "later" && soon?.done ? part.value.byteLength : undefined);
+  while (!part.done) {
+    if (!outgoing.write(part.value) && !outgoing.destroyed)
+      await new Promise<void>((resolve) => {
+        const go = () => {
+          outgoing.off("drain", go);
+          outgoing.off("close", go);
+          resolve();
+        };
+        outgoing.on("drain", go);
+        outgoing.on("close", go);
+      });
+    if (outgoing.destroyed) return;
+    part = await (next ?? reader.read());
+    next = undefined;
+  }
+  outgoing.end();
+}
+
+/** Listens with `node:http`, mapping requests and responses to the web's, both streamed. */
+export async function serveNodeHttp(listen: HttpListen, handle: FetchHandler): Promise<Listener> {
+  const http = process.getBuiltinModule("node:http");
+  const options = {
+    noDelay: true,
+    requestTimeout: 0,
+    headersTimeout: headerTimeoutMs,
+    ...(listen.maxHeaderBytes === undefined ? {} : { maxHeaderSize: listen.maxHeaderBytes }),
+  };
+  const server = http.createServer(options, async (incoming, outgoing) => {
+    const abort = new AbortController();
+    outgoing.on("close", () => {
+      if (!outgoing.writableFinished) abort.abort(new DOMException("the client went away", "AbortError"));
+    });
+    outgoing.on("error", () => {});
+    let request: Request;
+    try {
+      request = toRequest(incoming, abort.signal);
+    } catch {
+      // A target or method that the web's Request refuses.
+      outgoing.writeHead(400, { connection: "close" }).end();
+      return;
+    }
+    try {
+      const info = {
+        get remoteAddress() {
+          return plainAddress(incoming.socket.remoteAddress);
+        },
+      };
+      await sendResponse(await handle(request, info), outgoing, incoming.method === "HEAD");
+    } catch {
+      if (outgoing.headersSent) outgoing.destroy();
+      else outgoing.writeHead(500).end();
+    }
+  });
+  if (listen.path !== undefined) await prepareSocketPath(listen.path);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(listenFailure(listen, error)));
+    if (listen.path === undefined) server.listen(listen.port, listen.host, resolve);
+    else server.listen(listen.path, resolve);
+  });
+  const address = server.address() as AddressInfo | string | null;
+  return {
+    host: listen.host,
+    port: address !== null && typeof address === "object" ? address.port : 0,
+    async close(graceMs) {
+      const done = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const timer = graceMs === undefined ? undefined : setTimeout(() => server.closeAllConnections(), graceMs);
+      await done;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import { createFiles } from "./_node/files.ts";
+import { serveNodeHttp } from "./_node/http-node.ts";
+import { connectHttp2 } from "./_node/http2-client.ts";
+import { serveHttp2 } from "./_node/http2-server.ts";
+import { createProcessControl } from "./_node/process.ts";
+import { openNodeSqlite } from "./_node/sqlite-node.ts";
+import { startNodeStorageThread } from "./_node/thread-node.ts";
+import { openUdp } from "./_node/udp.ts";
+import { createSystemClock } from "./_web/clock.ts";
+import { createSystemRandom } from "./_web/random.ts";
+import type { Platform } from "./types.ts";
+
+/** The host when Node (22.18 or later) runs our sources. */
+export function createNodePlatform(): Platform {
+  return {
+    name: "node",
+    env: process.env,
+    clock: createSystemClock((timer) => (timer as NodeJS.Timeout).unref()),
+    random: createSystemRandom(),
+    serveHttp: serveNodeHttp,
+    serveHttp2,
+    connectHttp2,
+    storageThread: startNodeStorageThread,
+    sqlite: openNodeSqlite,
+    files: createFiles(),
+    udp: openUdp,
+    process: createProcessControl(),
+  };
+}
