@@ -25,6 +25,29 @@ export interface Schema {
   readonly migrations: readonly Migration[];
 }
 
+/** How a file is opened. The first opener of a file decides; who opens it later with another access is refused. */
+export interface StorageOpen {
+  /** `read` refuses every write, `existing` does not create the file. Default `create`. */
+  readonly access?: "create" | "existing" | "read";
+  /** `delete` is for file systems without shared memory; readers then wait for commits. Default `wal`. */
+  readonly journal?: "wal" | "delete";
+  /** How long a write waits for the lock of another process, in milliseconds. Default 20 s. */
+  readonly lockWaitMs?: number;
+  /** Further pragmas of both connections, for example `["cache_size", "-8000"]`. */
+  readonly pragmas?: readonly (readonly [name: string, value: string])[];
+}
+
+/** What the running writer says of itself. */
+export interface StorageDescription {
+  /** `wal`, `delete` or `memory`. */
+  readonly journalMode: string;
+  /** 2 = FULL: a commit is on disk before it is answered. */
+  readonly synchronous: number;
+  readonly sqliteVersion: string;
+  /** True: the writer has a thread of its own. */
+  readonly threaded: boolean;
+}
+
 /**
  * The embedded engine of one SQLite file: one writer (in a thread, group commit, synchronous=FULL), one reader, transactions as data.
  * Errors are StorageError (kind locked, readonly, full, corrupt, newer, closed, failed) and ExpectationError.
@@ -39,6 +62,8 @@ export interface Storage {
   migrate(schema: Schema): Promise<void>;
   /** Calls back after every commit of this process (and after commits of others that were noticed); the answer stops it. */
   onCommit(listen: () => void): () => void;
+  /** Asks the running writer. */
+  describe(): Promise<StorageDescription>;
   /** Releases one use; the last one closes the file. */
   close(): Promise<void>;
 }

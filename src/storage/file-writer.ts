@@ -1,0 +1,226 @@
+import type { Clock } from "../kit/clock.ts";
+import type { SqlDatabase } from "../platform/types.ts";
+import type { StorageDescription } from "./storage.ts";
+import { isBusy, isIoError } from "./storage-error.ts";
+import type { Outcome, Transaction } from "./transaction.ts";
+import { failedOutcome, runTransaction } from "./transaction.ts";
+
+/** What a writer needs beside its connection. */
+export interface WriterOptions {
+  readonly path: string;
+  readonly clock: Pick<Clock, "monotonic" | "after" | "sleep">;
+  readonly threaded: boolean;
+  readonly wal: boolean;
+  readonly lockWaitMs: number;
+  /** For tests: how much longer each commit takes, as on a slow disk. Blocks the writer's thread. */
+  readonly syncDelayMs: number;
+}
+
+interface Batch {
+  readonly arrived: number;
+  readonly outcomes: Outcome[];
+  open: number;
+  readonly settled: (outcomes: readonly Outcome[]) => void;
+}
+interface Unit {
+  readonly steps: Transaction;
+  readonly batch: Batch;
+  readonly index: number;
+  /** Its group failed as a whole: it gets a commit of its own. */
+  alone: boolean;
+}
+
+/** Steps after which the log is copied back into the file, about 4 to 8 MB of log. */
+const CHECKPOINT_STEPS = 1000;
+const IDLE_MS = 500;
+const MAX_GROUP = 1024;
+const MAX_PAUSE_MS = 20;
+
+function block(ms: number): void {
+  if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/**
+ * The only writer of a file in this process: takes what waits, runs it in one transaction, commits once, answers after
+ * the commit. Where another process holds the lock it tries again with pauses, so it never blocks longer than a commit.
+ */
+export class FileWriter {
+  readonly #db: SqlDatabase;
+  readonly #options: WriterOptions;
+  #queue: Unit[] = [];
+  /** Its statements ran, its COMMIT met a lock. */
+  #uncommitted: Unit[] | undefined;
+  #isWaiting = false;
+  #pauseMs = 1;
+  #stepsInLog = 0;
+  #stepsSeen = 0;
+  #cancelIdle: (() => void) | undefined;
+  #drained: (() => void) | undefined;
+
+  constructor(db: SqlDatabase, options: WriterOptions) {
+    this.#db = db;
+    this.#options = options;
+  }
+
+  /** Calls `settled` once, with one outcome per transaction, after their commit. */
+  submit(transactions: readonly Transaction[], settled: (outcomes: readonly Outcome[]) => void): void {
+    const arrived = this.#options.clock.monotonic();
+    const batch: Batch = { arrived, outcomes: [], open: transactions.length, settled };
+    for (const [index, steps] of transactions.entries()) this.#queue.push({ steps, batch, index, alone: false });
+    if (!this.#isWaiting) this.#run();
+  }
+
+  describe(): StorageDescription {
+    const read = (sql: string): unknown => Object.values(this.#db.get(sql, []) ?? {})[0];
+    return {
+      journalMode: String(read("PRAGMA journal_mode")),
+      synchronous: Number(read("PRAGMA synchronous")),
+      sqliteVersion: String(read("SELECT sqlite_version()")),
+      threaded: this.#options.threaded,
+    };
+  }
+
+  /** Resolves when all that was submitted is answered and the connection is closed. */
+  async close(): Promise<void> {
+    if (this.#isWaiting) await new Promise<void>((resolve) => (this.#drained = resolve));
+    this.#cancelIdle?.();
+    this.#db.close();
+  }
+
+  #run(): void {
+    while (this.#uncommitted !== undefined || this.#queue.length > 0) {
+      if (!this.#commitNext()) {
+        this.#isWaiting = true;
+        void this.#options.clock.sleep(this.#pauseMs).then(() => {
+          this.#isWaiting = false;
+          this.#run();
+        });
+        this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS);
+        return;
+      }
+      this.#pauseMs = 1;
+    }
+    this.#drained?.();
+    if (this.#options.wal && this.#stepsInLog > 0 && this.#cancelIdle === undefined) this.#checkpointWhenIdle();
+  }
+
+  /** One round; false when a lock of somebody else was in the way and the round must be tried again. */
+  #commitNext(): boolean {
+    let group = this.#uncommitted;
+    if (group === undefined) {
+      group = this.#takeGroup();
+      try {
+        this.#db.run("BEGIN IMMEDIATE", []);
+      } catch (cause) {
+        return this.#notCommitted(group, cause);
+      }
+      if (!this.#execute(group)) return true;
+    }
+    try {
+      block(this.#options.syncDelayMs);
+      this.#db.run("COMMIT", []);
+    } catch (cause) {
+      this.#uncommitted = group;
+      if (isBusy(cause) && !group.some((unit) => this.#isLate(unit))) return false;
+      this.#uncommitted = undefined;
+      this.#rollback();
+      return this.#notCommitted(group, cause);
+    }
+    this.#uncommitted = undefined;
+    for (const unit of group) {
+      this.#stepsInLog += unit.steps.length;
+      this.#answer(unit);
+    }
+    if (this.#options.wal && this.#stepsInLog >= CHECKPOINT_STEPS) this.#checkpoint();
+    return true;
+  }
+
+  #takeGroup(): Unit[] {
+    if (this.#queue[0]?.alone === true) return this.#queue.splice(0, 1);
+    const stop = this.#queue.findIndex((unit) => unit.alone);
+    return this.#queue.splice(0, Math.min(stop < 0 ? this.#queue.length : stop, MAX_GROUP));
+  }
+
+  /** True: all of the group ran and awaits its COMMIT. False: nothing is open any more. */
+  #execute(group: readonly Unit[]): boolean {
+    const grouped = group.length > 1;
+    for (const unit of group) {
+      const outcome = runTransaction(this.#db, this.#options.path, unit.steps, grouped);
+      if (outcome === undefined) {
+        this.#rollback();
+        this.#split(group);
+        return false;
+      }
+      unit.batch.outcomes[unit.index] = outcome;
+      if (!grouped && outcome.kind !== "done") {
+        this.#rollback();
+        this.#answer(unit);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #notCommitted(group: readonly Unit[], cause: unknown): boolean {
+    if (isBusy(cause)) {
+      const late = group.filter((unit) => this.#isLate(unit));
+      const rest = group.filter((unit) => !late.includes(unit));
+      this.#queue.unshift(...rest);
+      this.#fail(late, cause);
+      return rest.length === 0;
+    }
+    // A smaller transaction may still fit on a full disk. After an I/O error nothing is tried again.
+    if (group.length > 1 && !isIoError(cause)) this.#split(group);
+    else this.#fail(group, cause);
+    return true;
+  }
+
+  #isLate(unit: Unit): boolean {
+    return this.#options.clock.monotonic() - unit.batch.arrived >= this.#options.lockWaitMs;
+  }
+
+  #split(group: readonly Unit[]): void {
+    for (const unit of group) unit.alone = true;
+    this.#queue.unshift(...group);
+  }
+
+  #fail(group: readonly Unit[], cause: unknown): void {
+    for (const unit of group) {
+      unit.batch.outcomes[unit.index] = failedOutcome("write to", this.#options.path, cause);
+      this.#answer(unit);
+    }
+  }
+
+  #answer(unit: Unit): void {
+    unit.batch.open -= 1;
+    if (unit.batch.open === 0) unit.batch.settled(unit.batch.outcomes);
+  }
+
+  #rollback(): void {
+    try {
+      this.#db.run("ROLLBACK", []);
+    } catch {
+      // SQLite has rolled back by itself.
+    }
+  }
+
+  #checkpointWhenIdle(): void {
+    const seen = this.#stepsSeen + this.#stepsInLog;
+    this.#cancelIdle = this.#options.clock.after(IDLE_MS, () => {
+      this.#cancelIdle = undefined;
+      if (this.#stepsInLog === 0) return;
+      if (seen === this.#stepsSeen + this.#stepsInLog && !this.#isWaiting) this.#checkpoint();
+      else this.#checkpointWhenIdle();
+    });
+  }
+
+  #checkpoint(): void {
+    this.#stepsSeen += this.#stepsInLog;
+    this.#stepsInLog = 0;
+    try {
+      this.#db.get("PRAGMA wal_checkpoint(PASSIVE)", []);
+    } catch {
+      // The log keeps what could not be copied; a disk that is full or broken shows at the next commit.
+    }
+  }
+}
