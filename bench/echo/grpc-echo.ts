@@ -4,14 +4,14 @@ import {
   flag,
   frame,
   headerSize,
-  joinBytes,
   openingFrames,
   preface,
   readU32,
   writeFrameHeader,
   writeU32,
 } from "../wire/h2-frames.ts";
-import { encodeHeaders } from "../wire/hpack.ts";
+import { encodeHeaders } from "../wire/hpack-encode.ts";
+import { joinBytes } from "../wire/join-bytes.ts";
 import { createAnswerRoom } from "./answer-room.ts";
 import type { Session, Write } from "./session.ts";
 

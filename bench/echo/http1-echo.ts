@@ -1,6 +1,6 @@
 import { ChunkedBody } from "../wire/chunked-body.ts";
-import { joinBytes } from "../wire/h2-frames.ts";
 import { scanHead } from "../wire/http1-head.ts";
+import { joinBytes } from "../wire/join-bytes.ts";
 import { createAnswerRoom } from "./answer-room.ts";
 import type { Session, Write } from "./session.ts";
 

@@ -1,18 +1,19 @@
 import { connectTcp, type Inbox, Outbox, pin } from "../net/tcp.ts";
+import { GrpcStatusReader } from "../wire/grpc-status-reader.ts";
 import {
   createFrameReader,
   encodeFrame,
   flag,
   frame,
-  joinBytes,
   maxFrame,
   openingFrames,
   preface,
   readU32,
   writeU32,
 } from "../wire/h2-frames.ts";
-import { encodeHeaders, scanGrpcStatus } from "../wire/hpack.ts";
+import { encodeHeaders } from "../wire/hpack-encode.ts";
 import { createStamp, type RequestShape, reserveCounters } from "../wire/http1-request.ts";
+import { joinBytes } from "../wire/join-bytes.ts";
 import type { Connection, OnAnswer, OpenConnection } from "./connection.ts";
 
 const replenishAt = 1 << 28;
@@ -63,6 +64,7 @@ export const createGrpcOpener = (
     const outbox = new Outbox(fd);
     const open = new Map<number, number>();
     const held: number[] = [];
+    const statuses = new GrpcStatusReader();
     let nextStream = 1;
     let window = 65_535;
     let consumed = 0;
@@ -90,7 +92,7 @@ export const createGrpcOpener = (
         if (!(flags & flag.endHeaders)) throw new Error("Reading headers failed: they span several frames");
         const from = start + (flags & flag.padded ? 1 : 0) + (flags & flag.priority ? 5 : 0);
         const to = flags & flag.padded ? end - (input[start] as number) : end;
-        const status = scanGrpcStatus(input, from, to);
+        const status = statuses.read(input, from, to);
         if (flags & flag.endStream) finish(stream, status < 0 ? 2 : status);
       } else if (type === frame.reset) finish(stream, 1000 + readU32(input, start));
       else if (type === frame.settings && !(flags & flag.ack)) {

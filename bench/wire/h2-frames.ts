@@ -1,3 +1,5 @@
+import { joinBytes } from "./join-bytes.ts";
+
 /** Frame types of HTTP/2 that this bench uses. */
 export const frame = {
   data: 0,
@@ -61,17 +63,6 @@ export const encodeFrame = (type: number, flags: number, stream: number, payload
   writeFrameHeader(bytes, 0, payload.length, type, flags, stream);
   bytes.set(payload, headerSize);
   return bytes;
-};
-
-/** Joins byte pieces. */
-export const joinBytes = (...pieces: Uint8Array[]): Uint8Array => {
-  const joined = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    joined.set(piece, at);
-    at += piece.length;
-  }
-  return joined;
 };
 
 const window = 1 << 30;

@@ -1,5 +1,6 @@
 import { ChunkedBody } from "./chunked-body.ts";
 import { scanHead } from "./http1-head.ts";
+import { joinBytes } from "./join-bytes.ts";
 
 /** Reads one HTTP/1.1 answer after the other from a connection without keeping bodies. */
 export class Http1Answer {
@@ -21,7 +22,7 @@ export class Http1Answer {
     let end = length;
     if (!this.#inBody) {
       if (this.#held !== undefined) {
-        bytes = Buffer.concat([this.#held, input.subarray(0, length)]);
+        bytes = joinBytes(this.#held, input.subarray(0, length));
         end = bytes.length;
         this.#held = undefined;
       }

@@ -1,0 +1,56 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const component = (name: string, type: string, metadata: Readonly<Record<string, string>>): string => {
+  const items = Object.entries(metadata).map(
+    ([key, value]) => `  - name: ${key}\n    value: ${JSON.stringify(value)}\n`,
+  );
+  const list = items.length === 0 ? "  metadata: []\n" : `  metadata:\n${items.join("")}`;
+  return `apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: ${name}\nspec:\n  type: ${type}\n  version: v1\n${list}`;
+};
+
+/** A `statestore` on the given SQLite file; it flushes each commit to the disk, which is both subjects' default. */
+export const sqliteState = (file: string): string =>
+  component("statestore", "state.sqlite", { connectionString: file });
+
+/** A volatile `pubsub`. */
+export const inMemoryPubsub = (): string => component("pubsub", "pubsub.in-memory", {});
+
+/** Writes resources into a new folder, which it gives back. */
+export const writeResources = (folder: string, resources: readonly string[]): string => {
+  mkdirSync(folder, { recursive: true });
+  resources.forEach((text, index) => {
+    writeFileSync(join(folder, `resource-${index}.yaml`), text);
+  });
+  return folder;
+};
+
+/** One app of a multi-app template. */
+export interface TemplateApp {
+  readonly appId: string;
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly metricsPort: number;
+  readonly appPort?: number;
+}
+
+/** Writes a `dapr.yaml` whose apps have no command: their runtime alone is started. */
+export const writeTemplate = (folder: string, apps: readonly TemplateApp[], resourcesPath?: string): string => {
+  const lines = ["version: 1"];
+  if (resourcesPath !== undefined) lines.push("common:", "  resourcesPaths:", `    - ${JSON.stringify(resourcesPath)}`);
+  lines.push("apps:");
+  for (const app of apps) {
+    const home = join(folder, app.appId);
+    mkdirSync(home, { recursive: true });
+    lines.push(`  - appID: ${app.appId}`, `    appDirPath: ${JSON.stringify(home)}`);
+    lines.push(
+      `    daprHTTPPort: ${app.httpPort}`,
+      `    daprGRPCPort: ${app.grpcPort}`,
+      `    metricsPort: ${app.metricsPort}`,
+    );
+    if (app.appPort !== undefined) lines.push(`    appPort: ${app.appPort}`);
+  }
+  const file = join(folder, "dapr.yaml");
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  return file;
+};

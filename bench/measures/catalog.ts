@@ -1,0 +1,21 @@
+import type { Measure } from "../harness/measure.ts";
+import { binarySize } from "./binary-size.ts";
+import { durableWrites } from "./durable-writes.ts";
+import { generatorCeiling } from "./generator-ceiling.ts";
+import { idleMemory } from "./idle-memory.ts";
+import { manyAppsMemory } from "./many-apps-memory.ts";
+import { readyTime } from "./ready-time.ts";
+import { sameProcessInvoke } from "./same-process-invoke.ts";
+import { stateGet } from "./state-get.ts";
+
+/** Every measure, in the order of the report. */
+export const measures: readonly Measure[] = [
+  generatorCeiling,
+  binarySize,
+  readyTime,
+  idleMemory,
+  manyAppsMemory,
+  stateGet,
+  durableWrites,
+  sameProcessInvoke,
+];
