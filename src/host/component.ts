@@ -23,6 +23,7 @@ export interface ComponentResource {
 
 /** A component that is ready. `instance` is guarded: metrics and policies are around it. */
 export interface LoadedComponent<C extends Category = Category> {
+  readonly resource: ComponentResource;
   readonly name: string;
   readonly type: string;
   readonly version: string;

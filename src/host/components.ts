@@ -23,6 +23,8 @@ export interface ComponentsPorts {
   readonly log: Log;
   readonly meter: ComponentMeter;
   context(resource: ComponentResource, signal: AbortSignal): DriverContext;
+  /** Fills in the templates of metadata values, after secrets. Throws when one cannot be filled. */
+  expand(properties: ReadonlyMap<string, string>): Map<string, string>;
   /** Puts policies and metrics around an instance. */
   guard<C extends Category>(category: C, resource: ComponentResource, instance: Contracts[C]): Contracts[C];
   /** Called when a component is ready and before it closes; blocks that subscribe or announce hang on it. */
@@ -51,8 +53,17 @@ export function createComponents(ports: ComponentsPorts): Components {
     return found?.category === category ? (found as LoadedComponent<C>) : undefined;
   }
 
-  async function open(resource: ComponentResource, category: Category, properties: Map<string, string>): Promise<void> {
+  function expanded(entity: string, properties: Map<string, string>): Map<string, string> {
+    try {
+      return ports.expand(properties);
+    } catch (error) {
+      throw new InitError("init", entity, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  async function open(resource: ComponentResource, category: Category, given: Map<string, string>): Promise<void> {
     const entity = logName(resource);
+    const properties = expanded(entity, given);
     const driver = await findDriver(ports.catalog, resource.type, resource.version);
     if (driver === undefined) {
       throw new InitError(
@@ -71,6 +82,7 @@ export function createComponents(ports: ComponentsPorts): Components {
       throw new InitError("init", entity, error instanceof Error ? error.message : String(error));
     });
     const component: LoadedComponent = {
+      resource,
       name: resource.name,
       type: resource.type,
       version: resource.version,

@@ -1,0 +1,64 @@
+import { componentProperties } from "../config/component-properties.ts";
+import type { Options } from "../config/options.ts";
+import type { DriverContext } from "../driver/context.ts";
+import type { ComponentResource, LoadedComponent } from "../host/component.ts";
+import { type Components, createComponents } from "../host/components.ts";
+import type { Log } from "../telemetry/ports.ts";
+import { createGuard } from "./guard.ts";
+import type { Shared } from "./shared.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+export interface SidecarComponentsPorts {
+  readonly shared: Shared;
+  readonly options: Options;
+  readonly telemetry: Telemetry;
+  readonly log: Log;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  onLoaded(component: LoadedComponent): Promise<void>;
+}
+
+/** What a driver may use: the log and clock of its sidecar, the engines of the node. */
+export function driverContext(
+  { shared, options, log, env }: Pick<SidecarComponentsPorts, "shared" | "options" | "log" | "env">,
+  name: string,
+  signal: AbortSignal,
+): DriverContext {
+  const { platform } = shared;
+  return {
+    name,
+    appId: options.appId,
+    namespace: options.namespace,
+    log: log.scope("dapr.contrib"),
+    signal,
+    platform: { ...platform, env },
+    clock: platform.clock,
+    random: platform.random,
+    storage: (path) => shared.storages.open(path),
+    ...(shared.dataDir !== undefined && { dataDir: shared.dataDir }),
+  };
+}
+
+/** The component table of one sidecar, with its templates, guards and meters. */
+export function createSidecarComponents(ports: SidecarComponentsPorts): Components {
+  const { shared, options, telemetry, log, env } = ports;
+  return createComponents({
+    catalog: shared.catalog,
+    platform: { ...shared.platform, env },
+    clock: shared.platform.clock,
+    log: log.scope("dapr.runtime.processor"),
+    meter: telemetry.components,
+    context: (resource: ComponentResource, signal) => driverContext(ports, resource.name, signal),
+    expand: (properties) =>
+      componentProperties(
+        [...properties].map(([name, value]) => ({ name, value, secretKeyRef: undefined, envRef: undefined })),
+        {
+          uuid: () => shared.platform.random.uuid(),
+          podName: options.podName,
+          namespace: options.namespace,
+          appId: options.appId,
+        },
+      ),
+    guard: createGuard(shared.platform.clock, telemetry.operations),
+    onLoaded: ports.onLoaded,
+  });
+}

@@ -1,0 +1,48 @@
+import type { Category, Contracts } from "../driver/define.ts";
+import type { ComponentResource } from "../host/component.ts";
+import { aroundMethods } from "../kit/around.ts";
+import type { Clock } from "../kit/clock.ts";
+
+/** Takes one operation of a component for the metrics; milliseconds. */
+export type OperationMeter = (
+  category: Category,
+  component: string,
+  operation: string,
+  succeeded: boolean,
+  elapsedMs: number,
+) => void;
+
+/** Operations by the names that upstream's metrics give them (`pkg/diagnostics/component_monitoring.go`). */
+const operations: Readonly<Partial<Record<Category, Readonly<Record<string, string>>>>> = {
+  state: {
+    get: "get",
+    set: "set",
+    delete: "delete",
+    bulkGet: "bulk_get",
+    bulkSet: "set",
+    bulkDelete: "bulk_delete",
+    transact: "transaction",
+    query: "query",
+  },
+  secretstores: { get: "get", bulkGet: "bulk_get" },
+};
+
+/** Puts the component metrics around every operation of an instance. */
+export function createGuard(clock: Clock, meter: OperationMeter) {
+  return <C extends Category>(category: C, resource: ComponentResource, instance: Contracts[C]): Contracts[C] => {
+    const names = operations[category];
+    if (names === undefined) return instance;
+    const methods = Object.keys(names) as (keyof Contracts[C] & string)[];
+    return aroundMethods(instance, methods, async (method, run) => {
+      const started = clock.monotonic();
+      let succeeded = false;
+      try {
+        const result = await run();
+        succeeded = true;
+        return result;
+      } finally {
+        meter(category, resource.name, names[method] ?? method, succeeded, clock.monotonic() - started);
+      }
+    });
+  };
+}
