@@ -100,3 +100,21 @@ test("values of the wrong kind", () => {
     "json: cannot unmarshal number into Go struct field SetRequest.key of type string",
   );
 });
+
+test("sorted keys stand in the order of their bytes; a number beyond a double is refused", () => {
+  assert.equal(
+    encodeGoJson({ "\u{1F600}": 1, "\uffee": 2, a: 3 }, { sortKeys: true }),
+    '{"a":3,"\uffee":2,"\u{1F600}":1}',
+  );
+  const order = (keys: readonly string[]) => keys.map((key) => Buffer.from(key).toString("hex")).join();
+  fc.assert(
+    fc.property(fc.dictionary(fc.string({ unit: "grapheme" }), fc.nat()), (value) => {
+      const keys = [...encodeGoJson(value, { sortKeys: true }).matchAll(/"(?:[^"\\]|\\.)*"/g)].map(
+        ([key]) => JSON.parse(key) as string,
+      );
+      const expected = Object.keys(value).sort((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
+      assert.equal(order(keys), order(expected));
+    }),
+  );
+  assert.throws(() => encodeGoJson([{ a: Number.POSITIVE_INFINITY }], { sortKeys: true }), GoJsonError);
+});

@@ -18,7 +18,7 @@ export interface SendOptions {
   readonly bodyError?: Error;
 }
 
-const unescape = (text: string): string => decodeURIComponent(text.replaceAll("+", " "));
+const unescapeQuery = (text: string): string => decodeURIComponent(text.replaceAll("+", " "));
 
 function match(route: Route, path: string): Map<string, string> | undefined {
   const pattern = `/${route.version}${route.path}`.split("/");
@@ -26,7 +26,7 @@ function match(route: Route, path: string): Map<string, string> | undefined {
   if (pattern.length !== segments.length) return undefined;
   const params = new Map<string, string>();
   for (const [index, part] of pattern.entries()) {
-    if (part.startsWith(":")) params.set(part.slice(1), unescape(segments[index]!));
+    if (part.startsWith(":")) params.set(part.slice(1), unescapeQuery(segments[index]!));
     else if (part !== segments[index]) return undefined;
   }
   return params;
@@ -34,7 +34,7 @@ function match(route: Route, path: string): Map<string, string> | undefined {
 
 function request(method: string, target: string, params: Map<string, string>, options: SendOptions): HttpRequest {
   const [path = "", query = ""] = target.split("?");
-  const pairs = query === "" ? [] : query.split("&").map((pair) => pair.split("=").map(unescape));
+  const pairs = query === "" ? [] : query.split("&").map((pair) => pair.split("=").map(unescapeQuery));
   const body = typeof options.body === "string" ? new TextEncoder().encode(options.body) : options.body;
   return {
     raw: new Request("http://localhost/"),

@@ -2,7 +2,7 @@ import type { DriverContext } from "../../../src/driver/context.ts";
 import { defineSecretStore } from "../../../src/driver/define-driver.ts";
 import { DriverError } from "../../../src/driver/errors.ts";
 import type { Secret } from "../../../src/driver/secretstore.ts";
-import { decodeGoJsonText } from "../../../src/kit/go-json-text.ts";
+import { decodeGoJsonText } from "../../../src/kit/go-json.ts";
 import { decodeGoShape, goShape } from "../../../src/kit/go-shape.ts";
 import { m } from "../../../src/kit/schema/codecs.ts";
 import { flatten } from "./flatten.ts";

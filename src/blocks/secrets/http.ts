@@ -1,39 +1,27 @@
-import type { HttpHandler, Route } from "../../api/http/route.ts";
-import { encodeGoJson } from "../../kit/go-json.ts";
+import { jsonAnswer } from "../../api/http/answer.ts";
+import type { HttpHandler, HttpRequest, Route } from "../../api/http/route.ts";
 import type { Secrets } from "./secrets.ts";
 
 function answer(value: unknown): Response {
-  return new Response(`${encodeGoJson(value, { sortKeys: true })}\n`, {
-    headers: { "content-type": "application/json" },
-  });
+  return jsonAnswer(value, 200, { sortKeys: true });
 }
 
 /** The routes of the secrets API. */
 export function secretsHttp(secrets: Secrets): readonly Route[] {
-  const bulkGet: HttpHandler = async (request) =>
-    answer(
-      await secrets.bulkGet(
-        { storeName: request.param("secretStoreName"), metadata: request.metadata() },
-        request.call,
-      ),
-    );
+  const asked = (request: HttpRequest) => ({
+    storeName: request.param("secretStoreName"),
+    metadata: request.metadata(),
+  });
+  const bulkGet: HttpHandler = async (request) => answer(await secrets.bulkGet(asked(request), request.call));
   const get: HttpHandler = async (request) =>
-    answer(
-      await secrets.get(
-        {
-          storeName: request.param("secretStoreName"),
-          key: request.param("key"),
-          metadata: request.metadata(),
-        },
-        request.call,
-      ),
-    );
-  const route = (path: string, handle: HttpHandler): Route => ({
+    answer(await secrets.get({ ...asked(request), key: request.param("key") }, request.call));
+  const route = (path: string, logName: string, handle: HttpHandler): Route => ({
     methods: ["GET"],
     version: "v1.0",
-    path,
+    path: `/secrets/:secretStoreName${path}`,
     group: "secrets",
+    logName,
     handle,
   });
-  return [route("/secrets/:secretStoreName/bulk", bulkGet), route("/secrets/:secretStoreName/:key", get)];
+  return [route("/bulk", "GetBulkSecret", bulkGet), route("/:key", "GetSecret", get)];
 }

@@ -1,5 +1,6 @@
+import { bytesAnswer, emptyAnswer } from "../../api/http/answer.ts";
 import type { StateItem, StateQueryResult } from "../../driver/state.ts";
-import { decodeUtf8Strict } from "../../kit/bytes.ts";
+import { decodeUtf8Strict, encodeUtf8 } from "../../kit/bytes.ts";
 import { encodeGoJson, escapeGoJson } from "../../kit/go-json.ts";
 import type { BulkEntry } from "./model.ts";
 
@@ -48,21 +49,16 @@ function queryRow(row: StateQueryResult["results"][number]): string {
 }
 
 function json(text: string): Response {
-  return new Response(`${text}\n`, { headers: { "content-type": "application/json" } });
-}
-
-/** 204 without a body. */
-export function emptyAnswer(): Response {
-  return new Response(null, { status: 204 });
+  return bytesAnswer(encodeUtf8(`${text}\n`));
 }
 
 /** The answer to a read: the stored bytes as they are, or 204. */
 export function itemAnswer(item: StateItem | null): Response {
   if (item === null) return emptyAnswer();
-  const headers: Record<string, string> = { "content-type": "application/json" };
+  const headers: Record<string, string> = {};
   if (item.etag !== null) headers["etag"] = item.etag;
   for (const name in item.metadata) headers[`metadata.${name}`] = item.metadata[name]!;
-  return new Response(item.bytes as Uint8Array<ArrayBuffer>, { headers });
+  return bytesAnswer(item.bytes, 200, headers);
 }
 
 /** The answer to a bulk read. */

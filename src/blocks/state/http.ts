@@ -1,7 +1,8 @@
+import { emptyAnswer } from "../../api/http/answer.ts";
 import type { HttpHandler, HttpRequest, Route } from "../../api/http/route.ts";
 import { type ApiError, fail } from "../../errors/error.ts";
 import { decodeUtf8 } from "../../kit/bytes.ts";
-import { bulkAnswer, emptyAnswer, itemAnswer, queryAnswer } from "./http-answer.ts";
+import { bulkAnswer, itemAnswer, queryAnswer } from "./http-answer.ts";
 import { readBulkGetBody, readSaveBody } from "./http-save.ts";
 import { readTransactionBody } from "./http-transaction.ts";
 import type { Metadata } from "./model.ts";
@@ -91,20 +92,20 @@ export function stateHttp(state: State): readonly Route[] {
     return queryAnswer(await state.query(store, { query: text, metadata: metadataOf(request) }, request.call));
   };
 
-  const write = ["POST", "PUT"];
-  const route = (methods: readonly string[], path: string, handle: HttpHandler): Route => ({
-    methods,
+  const route = (methods: string, path: string, logName: string, handle: HttpHandler): Route => ({
+    methods: methods.split(" "),
     version: "v1.0",
-    path,
+    path: `/state/:storeName${path}`,
     group: "state",
+    logName,
     handle,
   });
   return [
-    route(["GET"], "/state/:storeName/:key", get),
-    route(write, "/state/:storeName", save),
-    route(["DELETE"], "/state/:storeName/:key", remove),
-    route(write, "/state/:storeName/bulk", bulkGet),
-    route(write, "/state/:storeName/transaction", transact),
-    { ...route(write, "/state/:storeName/query", query), version: "v1.0-alpha1" },
+    route("GET", "/:key", "GetState", get),
+    route("POST PUT", "", "SaveState", save),
+    route("DELETE", "/:key", "DeleteState", remove),
+    route("POST PUT", "/bulk", "GetBulkState", bulkGet),
+    route("POST PUT", "/transaction", "ExecuteStateTransaction", transact),
+    { ...route("POST PUT", "/query", "QueryStateAlpha1", query), version: "v1.0-alpha1" },
   ];
 }

@@ -2,7 +2,7 @@ import type { QueryFilter, StateQuery, StateQueryResult } from "../../driver/sta
 import { fail } from "../../errors/error.ts";
 import { encodeUtf8 } from "../../kit/bytes.ts";
 import type { Call } from "../../kit/call.ts";
-import { decodeGoJsonText } from "../../kit/go-json-text.ts";
+import { decodeGoJsonText } from "../../kit/go-json.ts";
 import { goQuote } from "../../kit/go-quote.ts";
 import { decodeGoShape, type GoShape, goShape } from "../../kit/go-shape.ts";
 import { explained, reasonOf } from "./failure.ts";

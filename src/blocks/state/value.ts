@@ -1,8 +1,7 @@
 import type { StateValue } from "../../driver/state.ts";
 import { fail } from "../../errors/error.ts";
 import { encodeUtf8 } from "../../kit/bytes.ts";
-import { encodeGoJson, GoJsonError } from "../../kit/go-json.ts";
-import { decodeGoJsonText } from "../../kit/go-json-text.ts";
+import { decodeGoJsonText, encodeGoJson, GoJsonError } from "../../kit/go-json.ts";
 import type { StateContent } from "./model.ts";
 import type { OpenStateStore } from "./ports.ts";
 
