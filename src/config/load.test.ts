@@ -113,6 +113,7 @@ spec:
     type: "state.redis",
     version: "v1",
     ignoreErrors: true,
+    initTimeout: "20s",
     initTimeoutMs: 20_000,
     secretStore: "vault",
   });

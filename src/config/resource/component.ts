@@ -11,6 +11,8 @@ export interface Component extends ResourceMeta {
   /** As written; empty counts as v1. */
   readonly version: string;
   readonly ignoreErrors: boolean;
+  /** As written; what is no duration counts as 5s. */
+  readonly initTimeout: string;
   readonly initTimeoutMs: number;
   /** Store that secretKeyRef refers to; empty when none is named. */
   readonly secretStore: string;
@@ -35,7 +37,7 @@ export const componentSchema = v.object({
 const defaultInitTimeoutMs = 5000;
 
 /** compat: pkg/runtime/processor/components.go takes its default when the text is no duration. */
-function initTimeout(text: string): number {
+function initTimeoutOf(text: string): number {
   try {
     return parseDuration(text);
   } catch {
@@ -52,7 +54,8 @@ export function componentFrom(manifest: v.InferOutput<typeof componentSchema>, s
     type: spec.type,
     version: spec.version,
     ignoreErrors: spec.ignoreErrors,
-    initTimeoutMs: initTimeout(spec.initTimeout),
+    initTimeout: spec.initTimeout,
+    initTimeoutMs: initTimeoutOf(spec.initTimeout),
     secretStore: manifest.auth?.secretStore ?? "",
     metadata: spec.metadata,
   };
