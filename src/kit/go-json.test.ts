@@ -118,3 +118,27 @@ test("sorted keys stand in the order of their bytes; a number beyond a double is
   );
   assert.throws(() => encodeGoJson([{ a: Number.POSITIVE_INFINITY }], { sortKeys: true }), GoJsonError);
 });
+
+test("sorting changes nothing but the order", () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
+      const before = JSON.stringify(value);
+      const text = encodeGoJson(value, { sortKeys: true });
+      assert.deepEqual(JSON.parse(JSON.stringify(JSON.parse(text))), JSON.parse(before));
+      assert.equal(encodeGoJson(JSON.parse(text), { sortKeys: true }), text);
+      assert.equal(JSON.stringify(value), before);
+    }),
+  );
+  assert.equal(
+    encodeGoJson({ b: [{ d: -0, c: 1 }], a: [2, { z: 1, y: [] }] }, { sortKeys: true }),
+    '{"a":[2,{"y":[],"z":1}],"b":[{"c":1,"d":-0}]}',
+  );
+  assert.equal(
+    encodeGoJson(JSON.parse('{"b":1,"__proto__":{"d":1,"c":2}}'), { sortKeys: true }),
+    '{"__proto__":{"c":2,"d":1},"b":1}',
+  );
+  assert.equal(
+    encodeGoJson({ b: { x: undefined, a: 1 }, a: [undefined] }, { sortKeys: true }),
+    '{"a":[null],"b":{"a":1}}',
+  );
+});

@@ -22,10 +22,10 @@ const anyEscape = /\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)/g;
 
 /**
  * JSON text as Go's encoding/json writes it, without a newline at the end. Undefined members are left out. With
- * `sortKeys` a number beyond a double throws GoJsonError, as Go's decoder would have done.
+ * `sortKeys` a number beyond a double and nesting without end throw GoJsonError, as Go's decoder would have done.
  */
 export function encodeGoJson(value: unknown, options?: GoJsonOptions): string {
-  const text = options?.sortKeys === true ? writeSorted(value) : JSON.stringify(value);
+  const text = options?.sortKeys === true ? writeInOrder(value) : JSON.stringify(value);
   return escapeGoJson(text ?? "null", options?.escapeHtml ?? true);
 }
 
@@ -37,17 +37,74 @@ export function escapeGoJson(text: string, html = true): string {
   return result.replace(html ? /[<>&\u2028\u2029]/g : /[\u2028\u2029]/g, (found) => escapes[found] ?? found);
 }
 
+/** The text of a value with sorted keys: by the native writer where an object can hold its keys in that order. */
+function writeInOrder(value: unknown): string | undefined {
+  try {
+    const ordered = inOrder(value);
+    return ordered === unordered ? writeSorted(value) : JSON.stringify(ordered);
+  } catch (cause) {
+    // portable: how deep the stack goes differs; Go stops at 10,000 levels, which none of these texts has in earnest
+    throw cause instanceof RangeError ? new GoJsonError("exceeded max depth") : cause;
+  }
+}
+
+const unordered = Symbol("unordered");
+
+/** The value itself or a copy with sorted keys; `unordered` where only a text can show it as Go would write it. */
+function inOrder(value: unknown): unknown {
+  if (typeof value === "number") return Number.isFinite(value) && !Object.is(value, -0) ? value : unordered;
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    let copy: unknown[] | undefined;
+    for (let index = 0; index < value.length; index++) {
+      const item = inOrder(value[index]);
+      if (item === unordered) return unordered;
+      if (item !== value[index]) (copy ??= value.slice())[index] = item;
+    }
+    return copy ?? value;
+  }
+  return objectInOrder(value as Record<string, unknown>);
+}
+
+function objectInOrder(from: Record<string, unknown>): unknown {
+  const keys = Object.keys(from);
+  let isSorted = true;
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index]!;
+    if (oddKey.test(key)) return unordered;
+    if (index > 0 && key < keys[index - 1]!) isSorted = false;
+  }
+  let copy: Record<string, unknown> | undefined = isSorted ? undefined : {};
+  for (const key of isSorted ? keys : keys.sort()) {
+    const member = inOrder(from[key]);
+    if (member === unordered) return unordered;
+    if (member !== from[key]) copy ??= { ...from };
+    if (copy !== undefined) copy[key] = member;
+  }
+  return copy ?? from;
+}
+
+/** Keys that objects put first, that mean their prototype, or that sort otherwise in UTF-16. */
+const oddKey = /^\d|^__proto__$|[\ud800-\udfff]/;
+
 function writeSorted(value: unknown): string | undefined {
-  if (typeof value === "number" && !Number.isFinite(value))
-    throw new GoJsonError("json: cannot unmarshal number into Go value of type float64");
-  if (Array.isArray(value)) return `[${value.map((item) => writeSorted(item) ?? "null").join(",")}]`;
+  if (typeof value === "number") return writeNumber(value);
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const parts: string[] = [];
+  let text = "";
+  if (Array.isArray(value)) {
+    for (const item of value) text += `${text === "" ? "" : ","}${writeSorted(item) ?? "null"}`;
+    return `[${text}]`;
+  }
   for (const key of sortedKeys(value)) {
     const member = writeSorted((value as Record<string, unknown>)[key]);
-    if (member !== undefined) parts.push(`${JSON.stringify(key)}:${member}`);
+    if (member !== undefined) text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${member}`;
   }
-  return `{${parts.join(",")}}`;
+  return `{${text}}`;
+}
+
+function writeNumber(value: number): string {
+  if (!Number.isFinite(value)) throw new GoJsonError("json: cannot unmarshal number into Go value of type float64");
+  return Object.is(value, -0) ? "-0" : String(value);
 }
 
 const surrogate = /[\ud800-\udfff]/;

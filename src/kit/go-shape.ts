@@ -63,16 +63,18 @@ function struct<T extends object>(type: string, fields: { readonly [K in keyof T
   const short = type.slice(type.lastIndexOf(".") + 1);
   const shapes = new Map(Object.entries(fields) as [string, GoShape<unknown>][]);
   const folded = new Map([...shapes.keys()].map((name) => [foldGoName(name), name]));
+  const zero = Object.freeze(Object.fromEntries([...shapes].map(([name, shape]) => [name, shape(null)])));
+  const top = new Map([...shapes.keys()].map((name) => [name, { struct: short, path: name }]));
   return (value, place) => {
-    const result: Record<string, unknown> = {};
-    for (const [name, shape] of shapes) result[name] = shape(null);
-    if (value === null || value === undefined) return result as T;
+    if (value === null || value === undefined) return zero as T;
     if (goKind(value) !== "object") throw mismatch(value, type, place);
-    for (const [key, member] of Object.entries(value)) {
+    const result: Record<string, unknown> = { ...zero };
+    for (const key of Object.keys(value)) {
+      const member = (value as Record<string, unknown>)[key];
       const name = shapes.has(key) ? key : folded.get(foldGoName(key));
       if (name === undefined || member === null) continue;
-      const path = place === undefined ? name : `${place.path}.${name}`;
-      result[name] = shapes.get(name)!(member, { struct: short, path });
+      const within = place === undefined ? top.get(name)! : { struct: short, path: `${place.path}.${name}` };
+      result[name] = shapes.get(name)!(member, within);
     }
     return result as T;
   };

@@ -176,6 +176,13 @@ test("malformed saves are refused in the decoder's words", async () => {
   assert.equal(store.seen.length, 0);
 });
 
+test("nesting without end is refused", async () => {
+  const { post } = open();
+  const body = `[{"key":"k","value":${"[".repeat(200_000)}${"]".repeat(200_000)}}]`;
+  const answer = await post(body);
+  assert.deepEqual(answer.json(), { errorCode: "ERR_MALFORMED_REQUEST", message: "exceeded max depth" });
+});
+
 test("no text whatever makes a route fail otherwise than by a refusal", async () => {
   const { send } = open();
   const targets = ["/v1.0/state/s", "/v1.0/state/s/bulk", "/v1.0/state/s/transaction", "/v1.0-alpha1/state/s/query"];

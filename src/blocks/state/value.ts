@@ -10,7 +10,7 @@ function standardBytes(value: unknown): Uint8Array {
     return encodeUtf8(encodeGoJson(value, { sortKeys: true }));
   } catch (cause) {
     if (!(cause instanceof GoJsonError)) throw cause;
-    const text = "json: cannot unmarshal number into Go struct field SetRequest.value of type float64";
+    const text = cause.message.replace("Go value", "Go struct field SetRequest.value");
     throw fail("malformedText", { text }, { cause });
   }
 }
