@@ -37,7 +37,13 @@ export interface ProbeMethods {
 
 /** A service with one method of each kind, described at run time. */
 export function describeProbe() {
-  const field = (name: string, number: number, type: Type) => ({ name, number, type, label: Label.OPTIONAL });
+  const field = (name: string, number: number, type: Type) => ({
+    name,
+    jsonName: name,
+    number,
+    type,
+    label: Label.OPTIONAL,
+  });
   const method = (name: string, clientStreaming: boolean, serverStreaming: boolean) => ({
     name,
     inputType: ".probe.v1.Msg",

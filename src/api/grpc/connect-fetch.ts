@@ -60,7 +60,7 @@ async function mount(
   const handles = new Map<string, Handle>();
   for (const handler of router.handlers) {
     handles.set(methodPath(handler.method), async (request, call) => {
-      const received = universalServerRequestFromFetch(request, { httpVersion: "1.1" });
+      const received = universalServerRequestFromFetch(request, {});
       const contextValues = createContextValues().set(callKey, call);
       return universalServerResponseToFetch(await handler({ ...received, contextValues }));
     });
