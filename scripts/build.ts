@@ -43,9 +43,7 @@ function bunVersion(): string {
 /** Builds one executable and answers its path. */
 export async function build(target: string | undefined, outfile: string): Promise<string> {
   mkdirSync(dirname(outfile), { recursive: true });
-  const version = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string }).version;
   const args = ["build", "--compile", "--minify", "--bytecode", "--splitting", "--format=esm", "--target=bun"];
-  args.push(`--define=PILLION_VERSION="${version}"`);
   // The binary is the program: nothing in the folder it is started from may change how it runs.
   args.push("--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig");
   if (target !== undefined) args.push(`--compile-executable-path=${runtimeOf(target)}`);

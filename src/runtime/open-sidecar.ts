@@ -1,0 +1,145 @@
+import { sidecarEnvironment } from "../config/options.ts";
+import type { Listener, StreamHandler } from "../platform/types.ts";
+import { createMetricsHandler } from "../telemetry/metrics-listener.ts";
+import { createApis } from "./apis.ts";
+import { createBlocks } from "./blocks.ts";
+import { createSidecarComponents } from "./components.ts";
+import { hostAddress, isLoopbackOnly } from "./host-address.ts";
+import { listenGrpc, listenHttp, placesOf } from "./listen.ts";
+import { allowedComponents, readResources, unenforceable } from "./load-resources.ts";
+import { createReadiness } from "./readiness.ts";
+import type { Shared } from "./shared.ts";
+import type { SidecarSettings } from "./sidecar.ts";
+import { createTelemetry } from "./telemetry.ts";
+
+/** Where a sidecar listens. */
+export interface SidecarAddresses {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly internalPort: number;
+  /** Host and port that peers use. */
+  readonly internalAddress: string;
+  /** 0: no metrics listener. */
+  readonly metricsPort: number;
+}
+
+/** A sidecar whose listeners are open. */
+export interface OpenSidecar {
+  readonly addresses: SidecarAddresses;
+  /** Resolves when the app accepts connections (at once without an app). */
+  appReady(): Promise<void>;
+  /** The last step: the sidecar is ready. */
+  initialized(): void;
+  holdEvents(): Promise<void>;
+  appUnhealthy(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SidecarControl {
+  /** Aborts when the sidecar is to stop, also while it opens. */
+  readonly signal: AbortSignal;
+  readonly extended: Map<string, string>;
+  shutdown(code: number): void;
+}
+
+const drainMs = 10_000;
+
+/** Brings one sidecar up, step by step; what was opened is closed in reverse when a later step fails. */
+export async function openSidecar(
+  shared: Shared,
+  { options, source, log, components: change }: SidecarSettings,
+  control: SidecarControl,
+): Promise<OpenSidecar> {
+  await using opening = new AsyncDisposableStack();
+  const { platform } = shared;
+  if (options.mode === "kubernetes")
+    throw new Error("mode kubernetes is not served by this version, use --mode standalone");
+  if (options.enableMtls) throw new Error("--enable-mtls is not served by this version: start without it");
+  log.info(`${options.mode} mode configured`);
+  log.info(`app id: ${options.appId}`);
+  const host = hostAddress(options, platform);
+  const closeWith = (listeners: readonly Listener[]): Listener => {
+    for (const listener of listeners) opening.defer(() => listener.close(drainMs));
+    const [first] = listeners;
+    if (first === undefined) throw new Error("no listener was opened");
+    return first;
+  };
+
+  const resources = await readResources(source, log);
+  const { configuration } = resources;
+  const refusal = unenforceable(resources);
+  if (refusal !== undefined) throw new Error(refusal);
+  const telemetry = createTelemetry(options, configuration, platform);
+  const readiness = createReadiness();
+  const runtimeReady = readiness.target("runtime");
+
+  let metricsPort = 0;
+  if (options.metrics.enabled && configuration.metrics.enabled) {
+    const handler = createMetricsHandler(telemetry.registry, () => telemetry.process?.refresh() ?? Promise.resolve());
+    const places = placesOf([options.metrics.listenAddress], options.metrics.port);
+    metricsPort = closeWith(await listenHttp(platform, log, "metrics", places, handler)).port;
+    log.info(`metrics server started on ${options.metrics.listenAddress}:${metricsPort}/`);
+  }
+
+  // The peer port is bound before components open, because they may announce it; its handler comes with the blocks.
+  let peer: StreamHandler = (stream) => {
+    stream.respond({ ":status": "200", "content-type": "application/grpc", "grpc-status": "14" });
+    stream.end();
+  };
+  const peerPlaces = placesOf([options.internalListenAddress], options.internalGrpcPort);
+  const internal = closeWith(await listenGrpc(platform, log, "internal gRPC", peerPlaces, (stream) => peer(stream)));
+  log.info(`Internal gRPC server is running on ${options.internalListenAddress}:${internal.port}`);
+  const peerHost = isLoopbackOnly([options.internalListenAddress]) ? "127.0.0.1" : host;
+
+  const ports = { httpPort: options.httpPort, grpcPort: options.grpcPort, internalGrpcPort: internal.port };
+  const env = { ...platform.env, ...sidecarEnvironment(options, { ...ports, hostAddress: host }) };
+  const components = createSidecarComponents({
+    shared,
+    options,
+    telemetry,
+    log,
+    env,
+    onLoaded: (component) => blocks.loaded(component),
+  });
+  opening.defer(() => components.closeAll());
+  const blocks = createBlocks({ shared, options, resources, components, telemetry, readiness, log, control });
+  opening.defer(() => blocks.close());
+  const found = change === undefined ? resources.components : await change(resources.components);
+  await components.loadAll(allowedComponents(found, configuration, log));
+  control.signal.throwIfAborted();
+  await blocks.open();
+
+  const apis = createApis({ platform, options, configuration, telemetry, log, ...blocks.faces });
+  peer = blocks.peer;
+  const socket = (name: string) =>
+    options.unixDomainSocket === "" ? undefined : `${options.unixDomainSocket}/dapr-${options.appId}-${name}.socket`;
+  const grpcPlaces = placesOf(options.listenAddresses, options.grpcPort, socket("grpc"));
+  const grpcPort = closeWith(await listenGrpc(platform, log, "the gRPC API", grpcPlaces, apis.grpc)).port;
+  log.info(`API gRPC server is running on port ${grpcPort}`);
+  const httpPlaces = placesOf(options.listenAddresses, options.httpPort, socket("http"));
+  if (options.publicPort !== null) {
+    const places = placesOf([options.publicListenAddress], options.publicPort);
+    closeWith(await listenHttp(platform, log, "the public HTTP server", places, apis.public));
+  }
+  const httpPort = closeWith(await listenHttp(platform, log, "the HTTP API", httpPlaces, apis.http)).port;
+  log.info(`HTTP server is running on port ${httpPort}`);
+  const addresses = {
+    httpPort,
+    grpcPort,
+    internalPort: internal.port,
+    internalAddress: `${peerHost}:${internal.port}`,
+    metricsPort,
+  };
+  await blocks.announce({ host: peerHost, internalPort: internal.port, httpPort });
+  control.signal.throwIfAborted();
+
+  const rest = opening.move();
+  return {
+    addresses,
+    appReady: () => blocks.appReady(control.signal),
+    initialized: () => runtimeReady(true),
+    holdEvents: () => blocks.holdEvents(),
+    appUnhealthy: () => blocks.appUnhealthy(),
+    close: () => rest.disposeAsync(),
+  };
+}
