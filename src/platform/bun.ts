@@ -4,6 +4,7 @@ import { connectHttp2 } from "./_node/http2-client.ts";
 import { serveHttp2 } from "./_node/http2-server.ts";
 import { createProcessControl } from "./_node/process.ts";
 import { openBunSqlite } from "./_node/sqlite-bun.ts";
+import { connectBunTcp } from "./_node/tcp-bun.ts";
 import { startBunStorageThread } from "./_node/thread-bun.ts";
 import { openUdp } from "./_node/udp.ts";
 import { createSystemClock } from "./_web/clock.ts";
@@ -23,6 +24,7 @@ export function createBunPlatform(): Platform {
     storageThread: startBunStorageThread,
     sqlite: openBunSqlite,
     files: createFiles(),
+    tcp: connectBunTcp,
     udp: openUdp,
     process: createProcessControl(),
   };

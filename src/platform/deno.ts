@@ -4,6 +4,7 @@ import { connectHttp2 } from "./_node/http2-client.ts";
 import { serveHttp2 } from "./_node/http2-server.ts";
 import { createProcessControl } from "./_node/process.ts";
 import { openNodeSqlite } from "./_node/sqlite-node.ts";
+import { connectTcp } from "./_node/tcp.ts";
 import { startWebThread } from "./_node/thread-web.ts";
 import { openUdp } from "./_node/udp.ts";
 import { createSystemClock } from "./_web/clock.ts";
@@ -30,6 +31,7 @@ export function createDenoPlatform(): Platform {
     storageThread: () => startWebThread(new URL("../storage/writer-thread.ts", import.meta.url)),
     sqlite: openNodeSqlite,
     files: createFiles(),
+    tcp: connectTcp,
     udp: openUdp,
     process: createProcessControl(),
   };

@@ -12,6 +12,8 @@ export interface Platform {
   readonly serveHttp?: (listen: HttpListen, handle: FetchHandler) => Promise<Listener>;
   readonly serveHttp2?: (listen: Http2Listen, handle: StreamHandler) => Promise<Listener>;
   readonly connectHttp2?: (options: Http2Connect) => Http2Client;
+  /** Dials at once; what becomes of it arrives at the handlers, never before this returns. */
+  readonly tcp?: (connect: TcpConnect, handlers: TcpHandlers) => TcpSocket;
   /** Starts the storage writer in a thread of its own; absent on hosts without threads, where the writer runs in line. */
   readonly storageThread?: () => Thread;
   readonly sqlite?: (path: string, options?: SqliteOpen) => SqlDatabase;
@@ -120,6 +122,51 @@ export interface ClientStream {
   write(chunk: Uint8Array): boolean;
   end(chunk?: Uint8Array): void;
   reset(code: number): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** Where to dial. A `path` makes it a unix socket and host and port are ignored. */
+export interface TcpConnect {
+  readonly host: string;
+  readonly port: number;
+  readonly path?: string;
+  /** Absent: plain. The certificate is verified unless `insecure`. */
+  readonly tls?: {
+    readonly servername?: string;
+    readonly insecure?: boolean;
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+  };
+  /** Default: the system's own limit. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** `code` is the system's name of the failure (ECONNREFUSED), or TIMEOUT for our own limit. */
+export interface TcpError extends Error {
+  readonly code: string;
+}
+
+export interface TcpHandlers {
+  onOpen(): void;
+  /** The chunk is the receiver's to keep. */
+  onData(chunk: Uint8Array): void;
+  /** The peer sends no more. The connection is closed right after, unless there is data to send. */
+  onEnd(): void;
+  /** After a write that was not taken at once: the next may go. */
+  onDrain(): void;
+  /** The connection is gone, or was never made: called once, and last. */
+  onClose(error?: TcpError): void;
+}
+
+export interface TcpSocket {
+  /** Sends `text` as Latin-1 (one byte for each character) and `body` behind it, in one go. False: wait for `onDrain`. */
+  writeText(text: string, body?: Uint8Array): boolean;
+  /** False: wait for `onDrain`. */
+  write(chunk: Uint8Array): boolean;
+  /** Cuts the connection; `onClose` follows. */
+  destroy(): void;
   pause(): void;
   resume(): void;
 }
