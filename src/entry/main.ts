@@ -5,6 +5,7 @@ import { version, wireVersion } from "./version.ts";
 
 /** The executable: Bun's platform, every driver, roles loaded when they are asked for. */
 const platform = createBunPlatform();
+const release = platform.process?.hold();
 const code = await main(
   {
     platform,
@@ -16,4 +17,5 @@ const code = await main(
   process.argv.slice(2),
   process.argv0,
 );
+release?.();
 process.exit(code);

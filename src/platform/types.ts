@@ -259,6 +259,8 @@ export interface ProcessControl {
   stdout(text: string): void;
   stderr(text: string): void;
   readStdin(): Promise<string>;
+  /** Keeps the process alive although nothing is open; the answer lets go. */
+  hold(): () => void;
   onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP", handle: () => void): () => void;
   spawn(command: readonly string[], options: SpawnOptions): Child;
   /** Sends a signal to any process; false when there is none. Signal 0 only asks. */

@@ -28,6 +28,10 @@ export function createProcessControl(): ProcessControl {
     stdout: out.write,
     stderr: err.write,
     readStdin,
+    hold() {
+      const timer = setInterval(() => undefined, 2 ** 30);
+      return () => clearInterval(timer);
+    },
     onSignal(signal, handle) {
       // portable: runtimes hand arguments to the listener, the contract has none
       const listener = () => handle();
