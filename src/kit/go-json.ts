@@ -17,7 +17,7 @@ const escapes: Readonly<Record<string, string>> = {
 };
 const hasHtml = /[<>&\u2028\u2029]/;
 const hasLines = /[\u2028\u2029]/;
-/** An escape of JSON.stringify; a lone surrogate among them becomes what Go writes for broken text. */
+/** An escape of JSON.stringify; a lone surrogate among them becomes U+FFFD, as which Go's decoder has read it. */
 const anyEscape = /\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)/g;
 
 /**
@@ -32,7 +32,7 @@ export function encodeGoJson(value: unknown, options?: GoJsonOptions): string {
 /** Applies Go's escapes to finished JSON text, as Go does to raw messages that it embeds. */
 export function escapeGoJson(text: string, html = true): string {
   let result = text;
-  if (result.includes("\\ud")) result = result.replace(anyEscape, (found) => (found.length > 2 ? "\\ufffd" : found));
+  if (result.includes("\\ud")) result = result.replace(anyEscape, (found) => (found.length > 2 ? "\ufffd" : found));
   if (!(html ? hasHtml : hasLines).test(result)) return result;
   return result.replace(html ? /[<>&\u2028\u2029]/g : /[\u2028\u2029]/g, (found) => escapes[found] ?? found);
 }

@@ -87,7 +87,7 @@ test("values are stored in the standard encoding", async () => {
     ["1e21", "1e+21"],
     ["0.0000001", "1e-7"],
     ['"\\u0001\\b\\f\\n\\u007f&\\u2028"', '"\\u0001\\b\\f\\n\u007f\\u0026\\u2028"'],
-    ['"\\ud800x"', '"\\ufffdx"'],
+    ['"\\ud800x"', '"\ufffdx"'],
     ["[ true , null ,\n[] ]", "[true,null,[]]"],
   ];
   const { post, stored } = open();

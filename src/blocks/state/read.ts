@@ -33,7 +33,10 @@ async function openEntry(store: OpenStateStore, entry: BulkEntry): Promise<BulkE
   }
 }
 
-/** Reads several keys. A key that fails carries its own error; the order is that of the store. */
+/**
+ * Reads several keys. A key that fails carries its own error. The order is that of the store; when a key is asked for
+ * more than once it is answered as often, in the order of the request.
+ */
 export async function getItems(
   store: OpenStateStore,
   request: BulkGetRequest,
@@ -41,8 +44,9 @@ export async function getItems(
 ): Promise<readonly BulkEntry[]> {
   if (request.keys.length === 0) return [];
   const { store: driver, prefix } = store;
-  const requests = request.keys.map((key) => ({
-    key: storedKey(store, key),
+  const wanted = request.keys.map((key) => storedKey(store, key));
+  const requests = [...new Set(wanted)].map((key) => ({
+    key,
     consistency: "" as const,
     metadata: request.metadata,
   }));
@@ -60,6 +64,8 @@ export async function getItems(
         : driver.bulkGet(requests, request.parallelism, call.signal),
     (reason, cause) => fail("stateBulkGet", { reason }, { cause }),
   );
-  const entries = found.map((entry) => ({ ...entry, key: originalKey(prefix, entry.key) }));
+  const byKey = new Map(found.map((entry) => [entry.key, entry]));
+  const complete = requests.length === wanted.length ? found : wanted.flatMap((key) => byKey.get(key) ?? []);
+  const entries = complete.map((entry) => ({ ...entry, key: originalKey(prefix, entry.key) }));
   return store.cipher === undefined ? entries : inParallel(entries, 0, (entry) => openEntry(store, entry));
 }
