@@ -86,6 +86,10 @@ test("keys that are none are refused when the store opens", async () => {
     openStateStore({ name: "s", store: mapStateStore(), encryption: { primary: { name: "k", hex } } }, app);
   await assert.rejects(open("xyz"), { message: 'encryption key of secret "k" is not hexadecimal text' });
   await assert.rejects(open("abc"), { message: 'encryption key of secret "k" is not hexadecimal text' });
+  for (const name of ["", "a||b"])
+    await assert.rejects(createValueCipher("s", { primary: { name, hex: first.hex } }, random), {
+      message: `encryption key needs a secretKeyRef whose name is not empty and has no "||", it is "${name}"`,
+    });
   await assert.rejects(open("abcd"), {
     message: 'encryption key of secret "k" has 2 bytes, it must have 16, 24 or 32',
   });

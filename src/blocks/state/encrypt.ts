@@ -35,7 +35,10 @@ function keyBytes(key: EncryptionKey): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-function importKey(key: EncryptionKey): Promise<CryptoKey> {
+async function importKey(key: EncryptionKey): Promise<CryptoKey> {
+  // The name marks every value; without one, or with one that looks like two, nothing could ever be read again.
+  if (key.name === "" || key.name.includes(keySeparator))
+    throw new Error(`encryption key needs a secretKeyRef whose name is not empty and has no "||", it is "${key.name}"`);
   return crypto.subtle.importKey("raw", keyBytes(key), "AES-GCM", false, ["encrypt", "decrypt"]);
 }
 
