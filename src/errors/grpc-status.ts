@@ -41,9 +41,9 @@ export function errorFromTrailers(list: MetadataList): ConnectError | undefined 
   const details = firstValue(list, "grpc-status-details-bin");
   if (details === undefined) return error;
   try {
-    error.details = fromBinary(StatusSchema, base64Decode(details)).details.map((any) => ({
-      type: any.typeUrl.slice(any.typeUrl.lastIndexOf("/") + 1),
-      value: any.value,
+    error.details = fromBinary(StatusSchema, base64Decode(details)).details.map((packed) => ({
+      type: packed.typeUrl.slice(packed.typeUrl.lastIndexOf("/") + 1),
+      value: packed.value,
     }));
   } catch {
     // The status itself arrived; details that cannot be read are as good as none.

@@ -12,7 +12,7 @@ export interface RawCall extends CallInfo {
   timeoutMs(): number | undefined;
   /** The request, in order and with back-pressure. Fails with the call's error. Read it once. */
   readonly frames: AsyncIterable<Uint8Array>;
-  /** Sends the response headers: at most once, before the first frame. Pseudo headers are not allowed in it. */
+  /** Sends the response headers: at most once, before the first frame. Pseudo headers in it are left out. */
   respond(headers: MetadataList): void;
   /** Sends one frame with its prefix. Wait for the promise, if there is one, before the next. */
   write(frame: Uint8Array): Promise<void> | undefined;

@@ -5,7 +5,7 @@ import { fromWireFault, statusTrailers } from "../../errors/grpc-status.ts";
 import type { Call, Trace } from "../../kit/call.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { framePrefix } from "../../kit/grpc/frames.ts";
-import { addHeaders, firstValue, type MetadataList, toHeaders } from "../../kit/grpc/metadata.ts";
+import { addHeaders, firstValue, type MetadataList, toHeaders, withoutPseudo } from "../../kit/grpc/metadata.ts";
 import type { HeaderList, ServerStream } from "../../platform/types.ts";
 import { traceOf } from "./call.ts";
 import type { CallEnd, CallInfo, GrpcInterceptor } from "./interceptor.ts";
@@ -148,7 +148,7 @@ export class ServerCall implements HandlerContext, CallInfo {
     return true;
   }
 
-  /** Sends the response headers now, with those of `extra` that are not of the protocol. Later calls do nothing. */
+  /** Sends the response headers now, with those of `extra` but pseudo headers. Later calls do nothing. */
   respond(extra?: MetadataList): void {
     if (this.#hasResponded || this.#isClosed) return;
     this.#hasResponded = true;
@@ -158,7 +158,7 @@ export class ServerCall implements HandlerContext, CallInfo {
     }
     const headers: MutableList & { ":status": string } = { ...plainHeaders };
     if (this.responseEncoding !== undefined) headers["grpc-encoding"] = this.responseEncoding;
-    Object.assign(headers, extra);
+    if (extra !== undefined) Object.assign(headers, withoutPseudo(extra));
     if (this.#responseHeader !== undefined) addHeaders(headers, this.#responseHeader);
     this.#stream.respond(headers);
   }
@@ -186,7 +186,7 @@ export class ServerCall implements HandlerContext, CallInfo {
     if (!this.#hasResponded) this.respond();
     if (trailers === undefined && this.#responseTrailer === undefined) this.#stream.end(okTrailers);
     else {
-      const all: MutableList = { ...(trailers ?? okTrailers) };
+      const all: MutableList = withoutPseudo(trailers ?? okTrailers);
       if (this.#responseTrailer !== undefined) addHeaders(all, this.#responseTrailer);
       this.#stream.end(all);
     }

@@ -2,6 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { fromWireFault } from "../../errors/grpc-status.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { FrameReader } from "../../kit/grpc/frames.ts";
+import { withoutPseudo } from "../../kit/grpc/metadata.ts";
 import { formatGrpcTimeout } from "../../kit/grpc/timeout.ts";
 import type { ClientStream, HeaderList, Http2Client } from "../../platform/types.ts";
 import { callError, type GrpcCallError, notGrpc, transportError } from "./call-error.ts";
@@ -111,7 +112,7 @@ export function openCall(wire: CallWire, path: string, options: CallOptions, rec
         if (isOver) return;
         if (reader.isMidFrame) fail(callError(new ConnectError("unexpected EOF", Code.Internal), true));
         else if (trailers["grpc-status"] !== undefined) finish(header ?? noHeader, trailers);
-        else if (header?.["grpc-status"] !== undefined) finish(noHeader, header);
+        else if (header?.["grpc-status"] !== undefined) finish(noHeader, withoutPseudo(header));
         else {
           fail(callError(new ConnectError("server closed the stream without sending trailers", Code.Internal), true));
         }

@@ -26,6 +26,16 @@ export function isProtocolKey(key: string): boolean {
   return key.charCodeAt(0) === 0x3a || ofProtocol.has(key);
 }
 
+/** A copy without pseudo headers, fit to be sent on. */
+export function withoutPseudo(list: MetadataList): Record<string, string | readonly string[]> {
+  const rest: Record<string, string | readonly string[]> = {};
+  for (const key in list) {
+    const value = list[key];
+    if (value !== undefined && key.charCodeAt(0) !== 0x3a) rest[key] = value;
+  }
+  return rest;
+}
+
 /** First value of a key. */
 export function firstValue(list: MetadataList, key: string): string | undefined {
   const value = list[key];
