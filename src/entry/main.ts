@@ -18,4 +18,4 @@ const code = await main(
   process.argv0,
 );
 release?.();
-process.exit(code);
+platform.process?.exit(code);
