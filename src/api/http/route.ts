@@ -23,6 +23,7 @@ export type RouteGroup =
 
 /** One request on the HTTP API, as routes see it. */
 export interface HttpRequest {
+  /** For what the other members do not give. Its headers may still hold the API token. */
   readonly raw: Request;
   readonly method: string;
   /** Escaped path as received, without the query. */
@@ -56,5 +57,22 @@ export interface Route {
   readonly isPublic?: boolean;
   /** Exempt from the API token. */
   readonly isOpen?: boolean;
+  /** What the API log shows instead of the URL when URLs are hidden, for example `GetState`; the group where absent. */
+  readonly logName?: string;
   readonly handle: HttpHandler;
 }
+
+/** Answers what no route fits, and may name its calls for the API log. */
+export interface Fallback {
+  readonly handle: HttpHandler;
+  readonly logName?: (request: HttpRequest) => string;
+}
+
+/**
+ * A step in front of the API, outermost first, from Configuration `spec.httpPipeline`. It answers itself, or passes the request
+ * (the same or another) to `next`.
+ */
+export type HttpMiddleware = (
+  request: Request,
+  next: (request: Request) => Promise<Response>,
+) => Response | Promise<Response>;

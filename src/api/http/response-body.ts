@@ -1,0 +1,46 @@
+/** Calls back with the number of body bytes once the last one was handed on, or with what came before the reader or the source gave up. */
+export function countBody(response: Response, counted: (bytes: number) => void): Response {
+  const body = response.body;
+  if (body === null) {
+    counted(0);
+    return response;
+  }
+  const reader = (body as ReadableStream<Uint8Array>).getReader();
+  let bytes = 0;
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read();
+          if (done) {
+            counted(bytes);
+            return controller.close();
+          }
+          bytes += value.length;
+          controller.enqueue(value);
+        } catch (error) {
+          counted(bytes);
+          controller.error(error);
+        }
+      },
+      cancel(reason) {
+        counted(bytes);
+        return reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(stream, response);
+}
+
+/** A response whose headers can be changed: the same one, or a copy where it came from fetch. */
+export function withOpenHeaders(response: Response, change: (headers: Headers) => void): Response {
+  try {
+    change(response.headers);
+    return response;
+  } catch {
+    const copy = new Response(response.body, response);
+    change(copy.headers);
+    return copy;
+  }
+}
