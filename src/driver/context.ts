@@ -1,7 +1,7 @@
 import type { Clock } from "../kit/clock.ts";
 import type { Random } from "../kit/random.ts";
 import type { Platform } from "../platform/types.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { Storage, StorageOpen } from "../storage/storage.ts";
 
 /** A line writer with upstream's levels. Fields become key=value pairs. */
 export interface DriverLog {
@@ -25,7 +25,7 @@ export interface DriverContext {
   readonly clock: Clock;
   readonly random: Random;
   /** The embedded engine of a database file, shared by all that name the same file in this process. */
-  storage(path: string): Promise<Storage>;
+  storage(path: string, options?: StorageOpen): Promise<Storage>;
   /** Folder for durable data of this node; undefined where none was configured. */
   readonly dataDir?: string;
 }
