@@ -21,3 +21,22 @@ export interface HttpReply {
   readonly headers: HeaderLines;
   readonly body: MessageBody;
 }
+
+/** Reads a body to its end. */
+export async function readBody(body: MessageBody): Promise<Uint8Array> {
+  if (body === null) return new Uint8Array(0);
+  if (body instanceof Uint8Array) return body;
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of body) {
+    parts.push(part);
+    length += part.byteLength;
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
+}

@@ -1,9 +1,4 @@
-import type { GrpcPart } from "../api/grpc/part.ts";
-import type { RawHandler } from "../api/grpc/raw.ts";
-import type { Fallback, Route } from "../api/http/route.ts";
-import { secretsGrpc } from "../blocks/secrets/grpc.ts";
 import { secretsHttp } from "../blocks/secrets/http.ts";
-import { stateGrpc } from "../blocks/state/grpc.ts";
 import { stateHttp } from "../blocks/state/http.ts";
 import type { Resources } from "../config/load.ts";
 import type { Options } from "../config/options.ts";
@@ -11,6 +6,7 @@ import type { LoadedComponent } from "../host/component.ts";
 import type { Components } from "../host/components.ts";
 import type { StreamHandler } from "../platform/types.ts";
 import type { Log } from "../telemetry/ports.ts";
+import type { Faces } from "./apis.ts";
 import type { SidecarControl } from "./open-sidecar.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Shared } from "./shared.ts";
@@ -26,15 +22,6 @@ export interface BlocksPorts {
   readonly readiness: Readiness;
   readonly log: Log;
   readonly control: SidecarControl;
-}
-
-/** What the blocks of one sidecar show to callers. */
-export interface Faces {
-  readonly routes: readonly Route[];
-  readonly parts: readonly GrpcPart[];
-  readonly fallback?: Fallback;
-  readonly unknown?: RawHandler;
-  readonly health: { isServing(): boolean; watch(changed: () => void): () => void };
 }
 
 /** The blocks of one sidecar, joined to each other and to its components. */
@@ -62,7 +49,10 @@ export function createBlocks(ports: BlocksPorts): Blocks {
   return {
     faces: {
       routes: [...stateHttp(state.state), ...secretsHttp(secrets)],
-      parts: [stateGrpc(state.state), secretsGrpc(secrets)],
+      grpc: async () => {
+        const { blockParts } = await import("./grpc-faces.ts");
+        return { parts: blockParts({ state: state.state, secrets }) };
+      },
       health: { isServing: () => true, watch: () => () => undefined },
     },
     peer: () => undefined,

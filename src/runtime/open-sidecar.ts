@@ -109,7 +109,7 @@ export async function openSidecar(
   control.signal.throwIfAborted();
   await blocks.open();
 
-  const apis = createApis({ platform, options, configuration, telemetry, log, ...blocks.faces });
+  const apis = createApis({ platform, options, configuration, telemetry, log, faces: blocks.faces });
   peer = blocks.peer;
   const socket = (name: string) =>
     options.unixDomainSocket === "" ? undefined : `${options.unixDomainSocket}/dapr-${options.appId}-${name}.socket`;

@@ -1,0 +1,92 @@
+import { createGrpcAppChannel, type GrpcApp } from "../channel/app/grpc-app.ts";
+import { type AppHealth, createAppHealth } from "../channel/app/health.ts";
+import { createHttpAppChannel, type HttpApp } from "../channel/app/http-app.ts";
+import { grpcProbe, httpProbe } from "../channel/app/probe.ts";
+import { waitForApp } from "../channel/app/wait-for-app.ts";
+import type { Options } from "../config/options.ts";
+import type { Platform } from "../platform/types.ts";
+import type { Log } from "../telemetry/ports.ts";
+
+/** The app of a sidecar: the ways into it, and whether it may be called. At most one of `http` and `grpc` is there. */
+export interface App {
+  readonly http?: HttpApp;
+  readonly grpc?: GrpcApp;
+  readonly isHealthy: boolean;
+  /** Waits for the app's port, then begins to probe (or counts it as healthy). `changed` runs at every change, the first success included. */
+  start(changed: (isHealthy: boolean) => Promise<void>, signal: AbortSignal): Promise<void>;
+  /** Resolves when a healthy app turns unhealthy; never without health checks. */
+  unhealthy(): Promise<void>;
+  close(): void;
+}
+
+export interface AppPorts {
+  readonly platform: Platform;
+  readonly options: Options;
+  readonly log: Log;
+}
+
+/** Opens the ways into the app that the options name; without a port there are none. */
+export function createApp({ platform, options, log }: AppPorts): App {
+  const { app } = options;
+  const isHttp = app.protocol === "http" || app.protocol === "https" || app.protocol === "h2c";
+  const has = app.port > 0;
+  // Without health checks the app counts as healthy as soon as it can be reached.
+  const health: { current?: AppHealth } = {};
+  const isHealthy = (): boolean => health.current?.isHealthy ?? true;
+  const common = {
+    platform,
+    host: app.channelAddress,
+    port: app.port,
+    maxConcurrency: app.maxConcurrency,
+    appToken: options.appToken,
+    isHealthy,
+  };
+  const http =
+    has && isHttp ? createHttpAppChannel({ ...common, protocol: app.protocol as "http" | "https" | "h2c" }) : undefined;
+  const grpc = has && !isHttp ? createGrpcAppChannel({ ...common, tls: app.protocol === "grpcs" }) : undefined;
+  const turnedUnhealthy = Promise.withResolvers<void>();
+
+  function probe(): ((signal: AbortSignal) => Promise<true | string>) | undefined {
+    if (http !== undefined) return httpProbe(http, app.health.path);
+    return grpc === undefined ? undefined : grpcProbe(grpc);
+  }
+
+  return {
+    ...(http !== undefined && { http }),
+    ...(grpc !== undefined && { grpc }),
+    get isHealthy() {
+      return isHealthy();
+    },
+    async start(changed, signal) {
+      if (!has) return changed(true);
+      log.info(
+        `application protocol: ${app.protocol}. waiting on port ${app.port}.  This will block until the app is listening on that port.`,
+      );
+      await waitForApp(platform, { host: app.channelAddress, port: app.port }, signal);
+      log.info(`application discovered on port ${app.port}`);
+      const check = probe();
+      if (!app.health.enabled || check === undefined) return changed(true);
+      const { intervalMs, timeoutMs, threshold } = app.health;
+      const probing = createAppHealth({
+        clock: platform.clock,
+        log: log.scope("dapr.apphealth"),
+        intervalMs,
+        timeoutMs,
+        threshold,
+        probe: check,
+      });
+      health.current = probing;
+      probing.onChange((now) => {
+        if (!now) turnedUnhealthy.resolve();
+        void changed(now);
+      });
+      probing.start();
+    },
+    unhealthy: () => turnedUnhealthy.promise,
+    close() {
+      health.current?.stop();
+      http?.close();
+      grpc?.close();
+    },
+  };
+}
