@@ -14,7 +14,9 @@ export function checkLayers(files: readonly SourceFile[]): string[] {
     const own = `${ownFolder(file.path)}/`;
     for (const entry of file.imports) {
       const allowed = entry.isRelative
-        ? entry.target.startsWith(own) || layer.may.some((pattern) => pattern.test(entry.target))
+        ? entry.target.startsWith(own) ||
+          layer.may.some((pattern) => pattern.test(entry.target)) ||
+          (entry.isType && layer.types?.some((pattern) => pattern.test(entry.target)) === true)
         : layer.packages.some((pattern) => pattern.test(entry.target));
       if (!allowed) faults.push(`${file.path}: layer "${layer.name}" may not import "${entry.target}"`);
     }

@@ -3,6 +3,8 @@ export interface Layer {
   readonly name: string;
   readonly own: RegExp;
   readonly may: readonly RegExp[];
+  /** What may be imported as types only. */
+  readonly types?: readonly RegExp[];
   /** Outside packages and built-ins that may be imported. */
   readonly packages: readonly RegExp[];
 }
@@ -23,7 +25,7 @@ const host = below("host");
 const channel = below("channel");
 const api = below("api");
 const lower = [kit, errors, platformTypes, storage, driver, config, telemetry, resiliency, security];
-const builtIns = /^(node|bun):/;
+const builtIns = /^(?:node:|bun:|bun$)/;
 
 /** The first row that matches a file holds. The order of the rows is from special to general. */
 export const layers: readonly Layer[] = [

@@ -1,5 +1,6 @@
 import type { Catalog } from "../driver/define.ts";
 import type { Platform } from "../platform/types.ts";
+import type { createNode } from "../runtime/node.ts";
 
 /** What the command line works with. The entry gives it; commands take from it what they need. */
 export interface Program {
@@ -10,5 +11,5 @@ export interface Program {
   /** Release of upstream whose wire is spoken; what APIs report as runtime version. */
   readonly wireVersion: string;
   /** Makes the node that serves sidecars; loaded when a command needs it. */
-  readonly createNode: () => Promise<typeof import("../runtime/node.ts").createNode>;
+  readonly createNode: () => Promise<typeof createNode>;
 }
