@@ -87,7 +87,8 @@ export const layers: readonly Layer[] = [
   {
     name: "cli",
     own: below("cli"),
-    may: [kit, errors, config, platformTypes, driver],
+    may: [kit, errors, config, platformTypes, driver, registry, telemetry],
+    types: [below("runtime"), host],
     packages: [/^@clack\/prompts$/, /^listr2$/],
   },
   { name: "entry", own: below("entry"), may: [/./], packages: [/./] },

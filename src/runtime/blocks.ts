@@ -1,3 +1,4 @@
+import { metadataHttp } from "../blocks/metadata/http.ts";
 import { secretsHttp } from "../blocks/secrets/http.ts";
 import { stateHttp } from "../blocks/state/http.ts";
 import type { Resources } from "../config/load.ts";
@@ -7,11 +8,14 @@ import type { Components } from "../host/components.ts";
 import type { StreamHandler } from "../platform/types.ts";
 import type { Log } from "../telemetry/ports.ts";
 import type { Faces } from "./apis.ts";
+import { createApp } from "./app.ts";
+import { loadAppConfig } from "./app-config.ts";
 import type { SidecarControl } from "./open-sidecar.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Shared } from "./shared.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { wireSecrets, wireState } from "./wire.ts";
+import { wireMetadata } from "./wire-metadata.ts";
 
 export interface BlocksPorts {
   readonly shared: Shared;
@@ -42,18 +46,29 @@ export interface Blocks {
 
 /** Makes every block and joins them. */
 export function createBlocks(ports: BlocksPorts): Blocks {
-  const { shared, options, resources, components, log } = ports;
-  const app = { appId: options.appId, namespace: options.currentNamespace, random: shared.platform.random };
-  const state = wireState(components, app);
+  const { shared, options, resources, components, log, control } = ports;
+  const { platform } = shared;
+  const identity = { appId: options.appId, namespace: options.currentNamespace, random: platform.random };
+  const state = wireState(components, identity);
   const secrets = wireSecrets(components, resources.configuration);
+  const app = createApp({ platform, options, log });
+  const outbound = { isReady: false };
+  const sidecar = wireMetadata({
+    ...ports,
+    outbound,
+    version: shared.version,
+    clock: platform.clock,
+    subscriptions: () => [],
+  });
+
   return {
     faces: {
-      routes: [...stateHttp(state.state), ...secretsHttp(secrets)],
+      routes: [...stateHttp(state.state), ...secretsHttp(secrets), ...metadataHttp(sidecar)],
       grpc: async () => {
         const { blockParts } = await import("./grpc-faces.ts");
-        return { parts: blockParts({ state: state.state, secrets }) };
+        return { parts: blockParts({ state: state.state, secrets, ...sidecar }) };
       },
-      health: { isServing: () => true, watch: () => () => undefined },
+      health: { isServing: () => ports.readiness.missing().length === 0, watch: ports.readiness.watch },
     },
     peer: () => undefined,
     async loaded(component) {
@@ -66,10 +81,27 @@ export function createBlocks(ports: BlocksPorts): Blocks {
         }
       }
     },
-    announce: async () => undefined,
-    appReady: async () => undefined,
+    async announce() {
+      outbound.isReady = true;
+    },
+    async appReady(signal) {
+      let isKnown = false;
+      await app.start(async (isHealthy) => {
+        if (!isHealthy || isKnown) return;
+        isKnown = true;
+        if (options.disableInitEndpoints.includes("config")) {
+          log.info("Skipping programmatic dapr configuration loading");
+        } else if (app.http !== undefined) {
+          const { entities } = await loadAppConfig(app.http, options.appId, log, signal);
+          if (entities.length > 0)
+            log.warn(`actor types ${entities.join(", ")} have no effect: this version has no actors`);
+        }
+      }, signal);
+    },
     holdEvents: async () => undefined,
-    appUnhealthy: () => new Promise(() => undefined),
-    close: async () => undefined,
+    appUnhealthy: () => app.unhealthy(),
+    async close() {
+      app.close();
+    },
   };
 }

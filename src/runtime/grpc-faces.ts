@@ -1,16 +1,17 @@
 import type { GrpcPart } from "../api/grpc/part.ts";
+import { type MetadataGrpcParts, metadataGrpc } from "../blocks/metadata/grpc.ts";
 import { secretsGrpc } from "../blocks/secrets/grpc.ts";
 import type { Secrets } from "../blocks/secrets/secrets.ts";
 import { stateGrpc } from "../blocks/state/grpc.ts";
 import type { State } from "../blocks/state/state.ts";
 
 /** The blocks that have RPCs. */
-export interface GrpcBlocks {
+export interface GrpcBlocks extends MetadataGrpcParts {
   readonly state: State;
   readonly secrets: Secrets;
 }
 
 /** The RPCs of all blocks. Loaded lazily: generated code is the largest part of the program in memory. */
-export function blockParts({ state, secrets }: GrpcBlocks): readonly GrpcPart[] {
-  return [stateGrpc(state), secretsGrpc(secrets)];
+export function blockParts({ state, secrets, metadata, shutdown }: GrpcBlocks): readonly GrpcPart[] {
+  return [stateGrpc(state), secretsGrpc(secrets), metadataGrpc({ metadata, shutdown })];
 }

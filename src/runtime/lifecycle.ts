@@ -25,6 +25,8 @@ export interface Lifecycle {
   stop(): Promise<number>;
   /** The shutdown API, or a failure with its exit code: no blocking period. */
   shutdown(code?: number): Promise<number>;
+  /** Ends at once with a code; what is open closes behind it, without a word. */
+  kill(code: number): void;
 }
 
 /** Drives one sidecar to its end. A close that takes longer than the grace period ends with code 1. */
@@ -80,5 +82,12 @@ export function createLifecycle(ports: LifecyclePorts): Lifecycle {
       return blocking;
     },
     shutdown,
+    kill(code) {
+      ended.resolve(code);
+      closing ??= ports.close().then(
+        () => code,
+        () => code,
+      );
+    },
   };
 }

@@ -39,7 +39,10 @@ export interface SidecarControl {
   /** Aborts when the sidecar is to stop, also while it opens. */
   readonly signal: AbortSignal;
   readonly extended: Map<string, string>;
-  shutdown(code: number): void;
+  /** The shutdown API: no blocking period. */
+  shutdown(): void;
+  /** Ends at once with an exit code. */
+  kill(code: number): void;
 }
 
 const drainMs = 10_000;

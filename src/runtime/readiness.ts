@@ -4,24 +4,27 @@ export interface Readiness {
   target(name: string): (isReady: boolean) => void;
   /** Targets that are not ready, in the order they were added. */
   missing(): readonly string[];
-  /** Resolves when nothing is missing (at once, if so). */
-  whenReady(): Promise<void>;
+  /** Calls back after any target changed; the answer stops it. */
+  watch(changed: () => void): () => void;
 }
 
 /** An empty set of targets, which is ready. */
 export function createReadiness(): Readiness {
   const states = new Map<string, boolean>();
-  const waiting: (() => void)[] = [];
+  const watchers = new Set<() => void>();
   const missing = (): string[] => [...states].filter(([, isReady]) => !isReady).map(([name]) => name);
   return {
     target(name) {
       states.set(name, false);
       return (isReady) => {
         states.set(name, isReady);
-        if (missing().length === 0) for (const resolve of waiting.splice(0)) resolve();
+        for (const changed of watchers) changed();
       };
     },
     missing,
-    whenReady: () => (missing().length === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    watch(changed) {
+      watchers.add(changed);
+      return () => watchers.delete(changed);
+    },
   };
 }

@@ -66,7 +66,8 @@ export function startSidecar(shared: Shared, settings: SidecarSettings): Sidecar
     opened = await openSidecar(shared, settings, {
       signal: stopping.signal,
       extended,
-      shutdown: (code) => void lifecycle.shutdown(code),
+      shutdown: () => void lifecycle.shutdown(),
+      kill: (code) => lifecycle.kill(code),
     });
     listening.resolve(opened.addresses);
     await opened.appReady();

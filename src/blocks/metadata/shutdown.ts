@@ -13,7 +13,7 @@ const forcedExitMs = 100;
 export function createShutdown(ports: ShutdownPorts): Shutdown {
   return (isForced) => {
     if (isForced) {
-      ports.log.warn("Forced shutdown requested via API");
+      ports.log.warn("Force shutdown requested, exiting immediately without graceful shutdown");
       ports.after(forcedExitMs, () => ports.exit(1));
       return;
     }
