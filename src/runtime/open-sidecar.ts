@@ -1,4 +1,5 @@
 import { sidecarEnvironment } from "../config/options.ts";
+import { type Cleanup, createCleanup } from "../kit/cleanup.ts";
 import type { Listener, StreamHandler } from "../platform/types.ts";
 import { createMetricsHandler } from "../telemetry/metrics-listener.ts";
 import { createApis } from "./apis.ts";
@@ -47,13 +48,27 @@ export interface SidecarControl {
 
 const drainMs = 10_000;
 
-/** Brings one sidecar up, step by step; what was opened is closed in reverse when a later step fails. */
+/** Brings one sidecar up; what was opened is closed in reverse when a later step fails. */
 export async function openSidecar(
+  shared: Shared,
+  settings: SidecarSettings,
+  control: SidecarControl,
+): Promise<OpenSidecar> {
+  const opening = createCleanup();
+  try {
+    return await openSteps(shared, settings, control, opening);
+  } catch (error) {
+    await opening.run();
+    throw error;
+  }
+}
+
+async function openSteps(
   shared: Shared,
   { options, source, log, components: change }: SidecarSettings,
   control: SidecarControl,
+  opening: Cleanup,
 ): Promise<OpenSidecar> {
-  await using opening = new AsyncDisposableStack();
   const { platform } = shared;
   if (options.mode === "kubernetes")
     throw new Error("mode kubernetes is not served by this version, use --mode standalone");
@@ -136,13 +151,12 @@ export async function openSidecar(
   await blocks.announce({ host: peerHost, internalPort: internal.port, httpPort });
   control.signal.throwIfAborted();
 
-  const rest = opening.move();
   return {
     addresses,
     appReady: () => blocks.appReady(control.signal),
     initialized: () => runtimeReady(true),
     holdEvents: () => blocks.holdEvents(),
     appUnhealthy: () => blocks.appUnhealthy(),
-    close: () => rest.disposeAsync(),
+    close: () => opening.run(),
   };
 }

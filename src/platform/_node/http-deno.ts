@@ -10,6 +10,8 @@ interface DenoServer {
 }
 interface DenoRequestInfo {
   readonly remoteAddr: { readonly hostname?: string };
+  /** Settles when the answer has been sent, or could not be. */
+  readonly completed: Promise<void>;
 }
 /** The part of Deno's global that this file uses. */
 interface DenoServe {
@@ -36,21 +38,41 @@ class LazyRequestInfo implements RequestInfo {
   }
 }
 
-/** Listens with Deno's own server. Deno answers what its parser refuses itself; its header limit cannot be chosen. */
+/**
+ * Listens with Deno's own server. Deno answers what its parser refuses itself; its header limit cannot be chosen.
+ * portable: it cannot cut connections once it refuses new ones, so within the grace new requests are answered with 503 instead.
+ */
 export async function serveDenoHttp(listen: HttpListen, handle: FetchHandler): Promise<Listener> {
   const { Deno } = globalThis as unknown as { readonly Deno: DenoServe };
   if (listen.path !== undefined) await prepareSocketPath(listen.path);
   const cut = new AbortController();
+  let open = 0;
+  let whenIdle: (() => void) | null = null;
+  const done = () => {
+    open -= 1;
+    if (open === 0) whenIdle?.();
+  };
   let server: DenoServer;
   try {
     server = Deno.serve(
       {
-        ...(listen.path === undefined ? { hostname: listen.host, port: listen.port } : { path: listen.path }),
+        ...(listen.path === undefined
+          ? {
+              // portable: Deno refuses an empty host, which means every interface
+              hostname: listen.host === "" ? "::" : listen.host,
+              port: listen.port,
+            }
+          : { path: listen.path }),
         signal: cut.signal,
         onListen() {},
         onError: () => new Response(null, { status: 500 }),
       },
-      (request, info) => handle(request, new LazyRequestInfo(info)),
+      (request, info) => {
+        if (whenIdle !== null) return new Response(null, { status: 503, headers: { connection: "close" } });
+        open += 1;
+        info.completed.then(done, done);
+        return handle(request, new LazyRequestInfo(info));
+      },
     );
   } catch (error) {
     throw listenFailure(listen, error);
@@ -59,10 +81,16 @@ export async function serveDenoHttp(listen: HttpListen, handle: FetchHandler): P
     host: listen.host,
     port: server.addr.port ?? 0,
     async close(graceMs) {
-      const done = server.shutdown();
-      const timer = graceMs === undefined ? undefined : setTimeout(() => cut.abort(), graceMs);
-      await Promise.race([done, new Promise((resolve) => cut.signal.addEventListener("abort", resolve))]);
+      if (graceMs === undefined) return server.shutdown();
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await new Promise<void>((resolve) => {
+        whenIdle = resolve;
+        timer = setTimeout(resolve, graceMs);
+        if (open === 0) resolve();
+      });
       clearTimeout(timer);
+      cut.abort();
+      await server.finished;
     },
   };
 }
