@@ -4,7 +4,8 @@ import { connectHttp2 } from "./_node/http2-client.ts";
 import { serveHttp2 } from "./_node/http2-server.ts";
 import { createProcessControl } from "./_node/process.ts";
 import { openNodeSqlite } from "./_node/sqlite-node.ts";
-import { startNodeStorageThread } from "./_node/thread-node.ts";
+import { connectTcp } from "./_node/tcp.ts";
+import { startNodeThread } from "./_node/thread-node.ts";
 import { openUdp } from "./_node/udp.ts";
 import { createSystemClock } from "./_web/clock.ts";
 import { createSystemRandom } from "./_web/random.ts";
@@ -20,9 +21,10 @@ export function createNodePlatform(): Platform {
     serveHttp: serveNodeHttp,
     serveHttp2,
     connectHttp2,
-    storageThread: startNodeStorageThread,
+    storageThread: () => startNodeThread(new URL("../storage/writer-thread.ts", import.meta.url)),
     sqlite: openNodeSqlite,
     files: createFiles(),
+    tcp: connectTcp,
     udp: openUdp,
     process: createProcessControl(),
   };

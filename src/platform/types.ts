@@ -199,7 +199,8 @@ export interface SqlDatabase {
 
 export interface Files {
   readText(path: string): Promise<string>;
-  readBytes(path: string): Promise<Uint8Array>;
+  /** All bytes, or those from the given offset on. */
+  readBytes(path: string, from?: number): Promise<Uint8Array>;
   write(
     path: string,
     data: string | Uint8Array,
@@ -247,6 +248,11 @@ export interface SpawnOptions {
   readonly stderr?: "inherit" | "pipe" | "ignore";
   /** A process group of its own, so that `kill` reaches the child's children too. */
   readonly group?: boolean;
+  /**
+   * A group that does not outlive this process, however it ends (kill -9 too), nor the child itself. Windows: no effect, there a killed
+   * parent leaves its children behind.
+   */
+  readonly guarded?: boolean;
 }
 export interface ProcessControl {
   readonly pid: number;

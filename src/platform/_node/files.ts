@@ -17,13 +17,25 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+async function readFrom(path: string, from: number): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY);
+  try {
+    const { size } = await file.stat();
+    const buffer = Buffer.alloc(Math.max(0, size - from));
+    const { bytesRead } = buffer.length === 0 ? { bytesRead: 0 } : await file.read(buffer, 0, buffer.length, from);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
 /** The host's file system. Errors are the runtime's own, with `code` such as ENOENT. */
 export function createFiles(): Files {
   let temporary = 0;
   return {
     readText: (path) => readFile(path, "utf8"),
-    async readBytes(path) {
-      const buffer = await readFile(path);
+    async readBytes(path, from = 0) {
+      const buffer = from === 0 ? await readFile(path) : await readFrom(path, from);
       return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     },
     write: (path, data, options) => writeFile(path, data, { mode: options?.mode, flag: options?.append ? "a" : "w" }),

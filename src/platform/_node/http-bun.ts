@@ -44,6 +44,8 @@ export function createBunHttp(): (listen: HttpListen, handle: FetchHandler) => P
     const server = start(listen, {
       ...place,
       development: false,
+      // portable: Bun shares a taken port unless told not to
+      reusePort: false,
       idleTimeout: 0,
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: (request: Request, running: BunServer) => handle(request, new BunRequestInfo(running, request)),

@@ -4,6 +4,7 @@ import { noHeaders, type ReceivedHeaders, receivedHeaders } from "./http2-header
 
 const noError = 0;
 const refusedStream = 7;
+const cancel = 8;
 
 /** What a stream needs of its connection. */
 export interface ClientConnection {
@@ -89,6 +90,13 @@ export class Http2ClientStream implements ClientStream {
     const reason =
       cause?.message ?? (code === noError ? "the connection was lost" : `the peer reset it with code ${code}`);
     this.#handlers.onError(streamError(reason, processed, code === noError ? undefined : code, cause));
+  }
+
+  /** Fails the stream and tells the peer. */
+  cut(cause: Error): void {
+    const stream = this.#stream;
+    this.lost(cause);
+    if (stream !== null && !stream.destroyed && !stream.closed) stream.close(cancel);
   }
 
   #open(body: boolean): ClientHttp2Stream | null {

@@ -3,11 +3,12 @@ import { isIP, type Socket } from "node:net";
 import type { ClientStream, ClientStreamHandlers, Http2Client, Http2Connect } from "../types.ts";
 import { type ClientConnection, Http2ClientStream, streamError } from "./http2-client-stream.ts";
 import { createKick } from "./http2-kick.ts";
-import { sessionMemoryMb, streamWindow, widenConnection } from "./http2-limits.ts";
+import { invalidFrames, sessionMemoryMb, streamWindow, widenConnection } from "./http2-limits.ts";
 
 /** Notices a peer that vanished without a word. */
 const keepAliveMs = 30_000;
 const defaultConnectTimeoutMs = 20_000;
+const limits = { maxSessionMemory: sessionMemoryMb, maxSessionInvalidFrames: invalidFrames };
 
 interface Connection extends ClientConnection {
   readonly session: ClientHttp2Session;
@@ -69,7 +70,7 @@ export function connectHttp2(options: Http2Connect): Http2Client {
     const session = http2.connect(`${scheme}://${isIP(host) === 6 ? `[${host}]` : host}:${options.port || 80}`, {
       createConnection: () => openSocket(options),
       settings: { enablePush: false, initialWindowSize: streamWindow },
-      maxSessionMemory: sessionMemoryMb,
+      ...limits,
     });
     const connection: Connection = {
       session,
@@ -152,6 +153,10 @@ export function connectHttp2(options: Http2Connect): Http2Client {
     async close() {
       closed = true;
       current = null;
+      const reason = new Error("the client was closed");
+      for (const { streams } of connections) for (const stream of streams) stream.cut(reason);
+      // The resets leave before their connections end.
+      await new Promise((resolve) => setImmediate(resolve));
       const ends = [...connections].map(
         ({ session }) =>
           new Promise<void>((resolve) => {

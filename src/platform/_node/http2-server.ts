@@ -7,6 +7,7 @@ import type { ReceivedHeaders } from "./http2-headers.ts";
 import { createKick } from "./http2-kick.ts";
 import {
   createResetLimit,
+  invalidFrames,
   resetBurst,
   resetsPerSecond,
   sessionMemoryMb,
@@ -22,8 +23,9 @@ const cancel = 8;
 const enhanceYourCalm = 11;
 
 function peerCertificate(socket: Socket | TLSSocket | undefined): Uint8Array | undefined {
-  if (socket === undefined || !("getPeerCertificate" in socket)) return undefined;
-  const raw = (socket.getPeerCertificate() as { raw?: Uint8Array } | null)?.raw;
+  // The session hands out a proxy of its socket, to which `in` says nothing.
+  const raw = ((socket as TLSSocket | undefined)?.getPeerCertificate?.() as { raw?: Uint8Array } | null | undefined)
+    ?.raw;
   return raw === undefined || raw.length === 0 ? undefined : raw;
 }
 
@@ -37,6 +39,7 @@ function openServer(listen: Http2Listen): Http2Server | Http2SecureServer {
       ...(listen.maxHeaderListBytes === undefined ? {} : { maxHeaderListSize: listen.maxHeaderListBytes }),
     },
     maxSessionMemory: sessionMemoryMb,
+    maxSessionInvalidFrames: invalidFrames,
     streamResetBurst: resetBurst,
     streamResetRate: resetsPerSecond,
     noDelay: true,

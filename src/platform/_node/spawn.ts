@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import type { Child, SpawnOptions } from "../types.ts";
+import { guardedCommand, missingProgram } from "./guard.ts";
 import { toWebStream } from "./web-stream.ts";
 
 const exitOf = (child: ChildProcess, command: string) =>
@@ -18,15 +19,26 @@ const exitOf = (child: ChildProcess, command: string) =>
  */
 export function spawnChild(command: readonly string[], options: SpawnOptions): Child {
   const { spawn } = process.getBuiltinModule("node:child_process");
-  const [program = "", ...args] = command;
+  const [program = ""] = command;
   const stdin = options.stdin ?? "ignore";
+  const isGuarded = options.guarded === true && process.platform !== "win32";
+  const [file = "", ...args] = isGuarded ? guardedCommand(command) : command;
+  const group = isGuarded || (options.group ?? false);
   const child = (() => {
     try {
-      return spawn(program, args, {
+      const cwd = options.cwd ?? process.cwd();
+      const missing = isGuarded ? missingProgram(program, cwd, (options.env ?? process.env)["PATH"]) : undefined;
+      if (missing !== undefined) return new Error(missing);
+      return spawn(file, args, {
         cwd: options.cwd,
         env: options.env as NodeJS.ProcessEnv | undefined,
-        stdio: [stdin, options.stdout ?? "inherit", options.stderr ?? "inherit"],
-        detached: options.group ?? false,
+        stdio: [
+          stdin,
+          options.stdout ?? "inherit",
+          options.stderr ?? "inherit",
+          ...(isGuarded ? (["pipe"] as const) : []),
+        ],
+        detached: group,
       });
     } catch (error) {
       // portable: some runtimes throw, some emit `error`
@@ -40,6 +52,10 @@ export function spawnChild(command: readonly string[], options: SpawnOptions): C
   }
   const exited = exitOf(child, program);
   exited.catch(() => {});
+  // Held by the answer's closures, because letting go of it ends the child.
+  const lease = isGuarded ? child.stdio[3] : undefined;
+  lease?.on("error", () => undefined);
+  child.once("exit", () => lease?.destroy());
   return {
     pid: child.pid ?? -1,
     exited,
@@ -48,7 +64,7 @@ export function spawnChild(command: readonly string[], options: SpawnOptions): C
     kill(signal) {
       if (child.pid === undefined) return;
       try {
-        process.kill(options.group ? -child.pid : child.pid, signal);
+        process.kill(group ? -child.pid : child.pid, signal);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
       }

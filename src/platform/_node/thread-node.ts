@@ -1,9 +1,9 @@
 import type { Thread } from "../types.ts";
 
-/** Starts the storage writer as a Node worker. An error that nobody catches in it reaches `onError`. */
-export function startNodeStorageThread(): Thread {
+/** Starts a Node worker from a module. An error that nobody catches in it reaches `onError`. */
+export function startNodeThread(source: URL): Thread {
   const { Worker } = process.getBuiltinModule("node:worker_threads");
-  const worker = new Worker(new URL("../../storage/writer-thread.ts", import.meta.url));
+  const worker = new Worker(source);
   const thread: Thread = {
     onMessage: null,
     onError: null,
