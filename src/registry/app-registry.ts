@@ -15,14 +15,21 @@ export interface AppRegistryPorts {
   readonly dataDir: string;
 }
 
-/** When a process started, as the system counts it; empty where it does not tell (then only the pid identifies it). */
-async function processStart(files: Files, pid: number): Promise<string> {
+interface ProcessState {
+  /** When it started, as the system counts it; empty where it does not tell (then only the pid identifies it). */
+  readonly started: string;
+  /** It has ended, but its parent has not asked for its exit code yet. */
+  readonly isZombie: boolean;
+}
+
+async function processState(files: Files, pid: number): Promise<ProcessState> {
   try {
     const stat = await files.readText(`/proc/${pid}/stat`);
-    // The second field is the name in parentheses and may hold anything; field 22 is the start time in ticks.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    // The second field is the name in parentheses and may hold anything; field 3 is the state, 22 the start time in ticks.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { started: fields[19] ?? "", isZombie: /^[ZX]/.test(fields[0] ?? "") };
   } catch {
-    return "";
+    return { started: "", isZombie: false };
   }
 }
 
@@ -34,12 +41,13 @@ export function createAppRegistry({ files, process, dataDir }: AppRegistryPorts)
   async function isAlive(record: AppRecord): Promise<boolean> {
     if (record.pid === process.pid) return true;
     if (!process.signal(record.pid, 0)) return false;
-    return record.pidStarted === "" || (await processStart(files, record.pid)) === record.pidStarted;
+    const { started, isZombie } = await processState(files, record.pid);
+    return !isZombie && (record.pidStarted === "" || started === record.pidStarted);
   }
 
   return {
     async announce(record) {
-      const full = { ...record, pidStarted: await processStart(files, record.pid) };
+      const full = { ...record, pidStarted: (await processState(files, record.pid)).started };
       await files.makeDirectory(folder, 0o700);
       await files.replace(fileOf(record), `${JSON.stringify(full)}\n`, 0o600);
       return () => files.remove(fileOf(record));
