@@ -29,7 +29,6 @@ interface CachedStatement {
 
 const mostStatements = 1_000;
 
-/** Makes an error of SQLite of a message, keeping its extended result code (5 busy, 8 readonly, 11 corrupt, 13 full, …). */
 class SqliteFailure extends Error {
   override readonly name = "SqliteError";
   readonly sqliteCode: number;
@@ -37,6 +36,15 @@ class SqliteFailure extends Error {
     super(message, { cause });
     this.sqliteCode = sqliteCode;
   }
+}
+
+/** The error of a file that could not be opened, with SQLite's code. */
+export function openingFailure(path: string, error: unknown, sqliteCode: number | undefined): Error {
+  return new SqliteFailure(
+    `opening the database "${path}" failed: ${(error as Error).message}`,
+    sqliteCode ?? 14,
+    error,
+  );
 }
 
 function narrow(row: SqlRow): SqlRow {
