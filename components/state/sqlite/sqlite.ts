@@ -1,10 +1,10 @@
 import { defineStateStore } from "../../../src/driver/define-driver.ts";
 import { m } from "../../../src/kit/schema/codecs.ts";
+import { scheduleCleanup } from "../../_shared/sql-cleanup.ts";
+import { createSqlStateStore } from "../../_shared/sql-state-store.ts";
+import { prepareTables, tablesOf } from "../../_shared/sql-tables.ts";
 import { checkIdentifier, readSqliteConnection } from "../../_shared/sqlite-connection.ts";
 import { storageFailure } from "../../_shared/storage-failure.ts";
-import { scheduleCleanup } from "./cleanup.ts";
-import { createSqliteStore } from "./sqlite-store.ts";
-import { prepareTables, tablesOf } from "./tables.ts";
 
 /** State in a SQLite file, in the tables of upstream's driver: both can work on one file at the same time. */
 export default defineStateStore({
@@ -48,9 +48,9 @@ export default defineStateStore({
       await storage.close();
       throw storageFailure(cause, "failed to perform migrations");
     }
-    const stopCleanup = scheduleCleanup({ storage, tables, clock, log, everyMs: metadata.cleanupInterval });
-    return createSqliteStore({
-      storage,
+    const stopCleanup = scheduleCleanup({ database: storage, tables, clock, log, everyMs: metadata.cleanupInterval });
+    return createSqlStateStore({
+      database: storage,
       tables,
       clock,
       random,

@@ -1,13 +1,13 @@
-import type { DriverLog } from "../../../src/driver/context.ts";
-import type { Clock } from "../../../src/kit/clock.ts";
-import type { Storage } from "../../../src/storage/storage.ts";
-import { ExpectationError } from "../../../src/storage/storage-error.ts";
-import { sqliteTime } from "../../_shared/sqlite-time.ts";
-import type { Tables } from "./tables.ts";
+import type { DriverLog } from "../../src/driver/context.ts";
+import type { Clock } from "../../src/kit/clock.ts";
+import { ExpectationError } from "../../src/storage/storage-error.ts";
+import type { Tables } from "./sql-tables.ts";
+import { sqliteTime } from "./sqlite-time.ts";
+import type { StateDatabase } from "./state-database.ts";
 
 /** What the clean-up works with. `everyMs` of 0 or less turns it off. */
 export interface CleanupOptions {
-  readonly storage: Storage;
+  readonly database: Pick<StateDatabase, "write">;
   readonly tables: Tables;
   readonly clock: Pick<Clock, "now" | "after">;
   readonly log: DriverLog;
@@ -15,10 +15,10 @@ export interface CleanupOptions {
 }
 
 /** Processes agree through the row `last-cleanup` who removes the expired rows; the same row as upstream's. */
-export async function removeExpired({ storage, tables, clock, log, everyMs }: CleanupOptions): Promise<void> {
+export async function removeExpired({ database, tables, clock, log, everyMs }: CleanupOptions): Promise<void> {
   const now = sqliteTime(clock.now());
   try {
-    const [, removed] = await storage.write([
+    const [, removed] = await database.write([
       {
         sql: `INSERT INTO ${tables.metadata} (key, value) VALUES ('last-cleanup', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE (unixepoch(excluded.value) - unixepoch(value)) * 1000 > ?`,
         params: [now, everyMs - 100],

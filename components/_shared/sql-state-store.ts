@@ -1,4 +1,4 @@
-import { DriverError } from "../../../src/driver/errors.ts";
+import { DriverError } from "../../src/driver/errors.ts";
 import type {
   StateDelete,
   StateItem,
@@ -7,24 +7,25 @@ import type {
   StateQueryResult,
   StateSet,
   StateStore,
-} from "../../../src/driver/state.ts";
-import { decodeBase64, encodeBase64 } from "../../../src/kit/base64.ts";
-import type { Clock } from "../../../src/kit/clock.ts";
-import type { Random } from "../../../src/kit/random.ts";
-import { parseTtl } from "../../../src/kit/ttl.ts";
-import type { SqlRow, SqlValue } from "../../../src/platform/types.ts";
-import type { Step, Storage } from "../../../src/storage/storage.ts";
-import { ExpectationError } from "../../../src/storage/storage-error.ts";
-import { etagMismatch } from "../../_shared/etag-mismatch.ts";
-import { cutPage, skippedRows } from "../../_shared/json-query.ts";
-import { createSqliteNow, rfc3339OfSqliteTime, sqliteTime } from "../../_shared/sqlite-time.ts";
-import { storageFailure } from "../../_shared/storage-failure.ts";
+} from "../../src/driver/state.ts";
+import { decodeBase64, encodeBase64 } from "../../src/kit/base64.ts";
+import type { Clock } from "../../src/kit/clock.ts";
+import type { Random } from "../../src/kit/random.ts";
+import { parseTtl } from "../../src/kit/ttl.ts";
+import type { SqlRow, SqlValue } from "../../src/platform/types.ts";
+import type { Step } from "../../src/storage/storage.ts";
+import { ExpectationError } from "../../src/storage/storage-error.ts";
+import { etagMismatch } from "./etag-mismatch.ts";
+import { cutPage, skippedRows } from "./json-query.ts";
 import { querySql } from "./query-sql.ts";
-import type { Tables } from "./tables.ts";
+import type { Tables } from "./sql-tables.ts";
+import { createSqliteNow, rfc3339OfSqliteTime, sqliteTime } from "./sqlite-time.ts";
+import type { StateDatabase } from "./state-database.ts";
+import { storageFailure } from "./storage-failure.ts";
 
-/** What the store is made of; `beforeClose` runs before the storage is given back. */
-export interface SqliteStoreOptions {
-  readonly storage: Storage;
+/** What the store is made of; `beforeClose` runs before the database is closed. */
+export interface SqlStateStoreOptions {
+  readonly database: StateDatabase;
   readonly tables: Tables;
   readonly clock: Pick<Clock, "now">;
   readonly random: Pick<Random, "uuid">;
@@ -49,8 +50,8 @@ function decodeBinary(text: string): Uint8Array {
   }
 }
 
-/** A store on tables that exist. A write is one transaction of the storage, so many of them share a commit. */
-export function createSqliteStore({ storage, tables, clock, random, ...options }: SqliteStoreOptions): StateStore {
+/** A store on tables that exist. A write is one transaction of the database. */
+export function createSqlStateStore({ database, tables, clock, random, ...options }: SqlStateStoreOptions): StateStore {
   const { state } = tables;
   const now = createSqliteNow(() => clock.now());
   const LIVE = "(expiration_time IS NULL OR expiration_time > ?)";
@@ -99,28 +100,33 @@ export function createSqliteStore({ storage, tables, clock, random, ...options }
     return { sql: DELETE_IF, params: [key, etag], expect: CHANGED };
   }
 
-  async function write(steps: readonly Step[]): Promise<void> {
+  async function write(steps: readonly Step[], signal: AbortSignal): Promise<void> {
     try {
-      await storage.write(steps);
+      await database.write(steps, signal);
     } catch (cause) {
       throw ExpectationError.is(cause) ? etagMismatch(undefined, cause) : storageFailure(cause);
     }
   }
 
-  function read<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (cause) {
+  // What is there at once is answered without a promise in between: the embedded engine reads on this thread.
+  function read<T>(work: () => T | Promise<T>): T | Promise<T> {
+    const fail = (cause: unknown): never => {
       throw storageFailure(cause);
+    };
+    try {
+      const found = work();
+      return found instanceof Promise ? found.catch(fail) : found;
+    } catch (cause) {
+      return fail(cause);
     }
   }
 
   const stepOf = ({ kind, request }: StateOperation): Step =>
     kind === "upsert" ? setStep(request) : deleteStep(request);
 
-  function query(request: StateQuery): StateQueryResult {
+  async function query(request: StateQuery, signal: AbortSignal): Promise<StateQueryResult> {
     const { text, params } = querySql(state, request, now());
-    const cut = cutPage(storage.all(text, params), request.page.limit, skippedRows(request.page.token));
+    const cut = cutPage(await database.all(text, params, signal), request.page.limit, skippedRows(request.page.token));
     const results = cut.rows.map(({ key, value, etag }) => ({
       key: String(key),
       bytes: value as Uint8Array,
@@ -131,14 +137,16 @@ export function createSqliteStore({ storage, tables, clock, random, ...options }
 
   return {
     features: ["ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE", ...(options.enableQuery ? (["QUERY_API"] as const) : [])],
-    async get({ key }) {
+    async get({ key }, signal) {
       if (key === "") throw new DriverError("badRequest", "missing key in get operation");
-      const row = read(() => storage.get(GET, [key, now()]));
+      const row = await read(() => database.get(GET, [key, now()], signal));
       return row === undefined ? null : itemOf(row);
     },
-    async bulkGet(requests) {
+    async bulkGet(requests, _parallelism, signal) {
       const missing = new Set(requests.map(({ key }) => key));
-      const found = read(() => storage.all(BULK_GET, [JSON.stringify([...missing]), now()])).map((row) => {
+      const asked = JSON.stringify([...missing]);
+      const rows = await read(() => database.all(BULK_GET, [asked, now()], signal));
+      const found = rows.map((row) => {
         const key = String(row["key"]);
         missing.delete(key);
         try {
@@ -149,29 +157,31 @@ export function createSqliteStore({ storage, tables, clock, random, ...options }
       });
       return [...found, ...[...missing].map((key) => ({ key, item: null }))];
     },
-    set: async (request) => write([setStep(request)]),
-    delete: async (request) => write([deleteStep(request)]),
-    transact: async (operations) => {
-      if (operations.length > 0) await write(operations.map(stepOf));
+    set: async (request, signal) => write([setStep(request)], signal),
+    delete: async (request, signal) => write([deleteStep(request)], signal),
+    transact: async (operations, _metadata, signal) => {
+      if (operations.length > 0) await write(operations.map(stepOf), signal);
     },
-    async keysLike(pattern, pageSize, token) {
+    async keysLike(pattern, pageSize, token, signal) {
       if (pattern === "") throw new DriverError("badRequest", "keys like pattern cannot be empty");
       const after = token === "" ? "0" : token;
-      const rows = read(() =>
+      const rows = await read(() =>
         pageSize > 0
-          ? storage.all(KEYS(" LIMIT ?"), [pattern, now(), after, pageSize])
-          : storage.all(KEYS(""), [pattern, now(), after]),
+          ? database.all(KEYS(" LIMIT ?"), [pattern, now(), after, pageSize], signal)
+          : database.all(KEYS(""), [pattern, now(), after], signal),
       );
       const isFull = pageSize > 0 && rows.length === pageSize;
       return { keys: rows.map(({ key }) => String(key)), token: isFull ? String(rows.at(-1)?.["position"]) : "" };
     },
-    ...(options.enableQuery && { query: async (request: StateQuery) => read(() => query(request)) }),
-    async ping() {
-      read(() => storage.get("SELECT 1", []));
+    ...(options.enableQuery && {
+      query: async (request: StateQuery, signal: AbortSignal) => read(() => query(request, signal)),
+    }),
+    async ping(signal) {
+      await read(() => database.get("SELECT 1", [], signal));
     },
     async close() {
       await options.beforeClose();
-      await storage.close();
+      await database.close();
     },
   };
 }

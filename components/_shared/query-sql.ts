@@ -1,6 +1,6 @@
-import type { QueryFilter, StateQuery } from "../../../src/driver/state.ts";
-import type { SqlValue } from "../../../src/platform/types.ts";
-import { checkQuery, operand, pathSteps, skippedRows } from "../../_shared/json-query.ts";
+import type { QueryFilter, StateQuery } from "../../src/driver/state.ts";
+import type { SqlValue } from "../../src/platform/types.ts";
+import { checkQuery, operand, pathSteps, skippedRows } from "./json-query.ts";
 
 /** A piece of SQL with its parameters, in order. */
 export interface Sql {

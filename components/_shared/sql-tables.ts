@@ -1,4 +1,4 @@
-import type { Storage } from "../../../src/storage/storage.ts";
+import type { StateDatabase } from "./state-database.ts";
 
 /** The tables of a component, as they stand in SQL. */
 export interface Tables {
@@ -13,11 +13,13 @@ export function tablesOf(state: string, metadata: string): Tables {
 
 const LEVEL = 1;
 
-function levelOf(storage: Pick<Storage, "get">, tables: Tables): number {
+async function levelOf(database: Pick<StateDatabase, "get">, tables: Tables): Promise<number> {
   const name = tables.metadata.slice(1, -1);
-  const table = storage.get("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", [name]);
+  const table = await database.get("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", [
+    name,
+  ]);
   if (table === undefined) return 0;
-  const row = storage.get(`SELECT value FROM ${tables.metadata} WHERE key = 'migrations'`, []);
+  const row = await database.get(`SELECT value FROM ${tables.metadata} WHERE key = 'migrations'`, []);
   if (row === undefined) return 0;
   const text = String(row["value"]);
   if (!/^\+?[0-9]+$/.test(text)) throw new Error(`invalid migration level found in metadata table: ${text}`);
@@ -28,10 +30,10 @@ function levelOf(storage: Pick<Storage, "get">, tables: Tables): number {
  * Makes the tables where they are missing. compat: columns, their order and the level are upstream's, whose first-write
  * insert goes by position; a higher level is accepted.
  */
-export async function prepareTables(storage: Storage, tables: Tables): Promise<void> {
-  if (levelOf(storage, tables) >= LEVEL) return;
+export async function prepareTables(database: Pick<StateDatabase, "get" | "write">, tables: Tables): Promise<void> {
+  if ((await levelOf(database, tables)) >= LEVEL) return;
   const sql = (text: string) => ({ sql: text, params: [] });
-  await storage.write([
+  await database.write([
     sql(`CREATE TABLE IF NOT EXISTS ${tables.metadata} (key text NOT NULL PRIMARY KEY, value text NOT NULL)`),
     sql(
       `CREATE TABLE IF NOT EXISTS ${tables.state} (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL, is_binary BOOLEAN NOT NULL, etag TEXT NOT NULL, expiration_time TIMESTAMP DEFAULT NULL, update_time TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)`,
