@@ -3,6 +3,7 @@ import type { Options } from "../config/options.ts";
 import type { DriverContext } from "../driver/context.ts";
 import type { ComponentResource, LoadedComponent } from "../host/component.ts";
 import { type Components, createComponents } from "../host/components.ts";
+import type { Storage, StorageOpen } from "../storage/storage.ts";
 import type { Log } from "../telemetry/ports.ts";
 import { createGuard } from "./guard.ts";
 import type { Shared } from "./shared.ts";
@@ -15,6 +16,21 @@ export interface SidecarComponentsPorts {
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
   onLoaded(component: LoadedComponent): Promise<void>;
+}
+
+/** SQLite's names of its levels of synchronous. */
+const syncNames: readonly string[] = ["off", "normal", "full", "extra"];
+
+/** Opens an engine; at level debug the log tells how its running writer commits. */
+async function openStorage(shared: Shared, log: Log, path: string, open?: StorageOpen): Promise<Storage> {
+  const storage = await shared.storages.open(path, open);
+  if (log.level === "debug") {
+    const { journalMode, synchronous } = await storage.describe();
+    log.debug(
+      `storage "${storage.path}": journal_mode=${journalMode} synchronous=${syncNames[synchronous] ?? synchronous}`,
+    );
+  }
+  return storage;
 }
 
 /** What a driver may use: the log and clock of its sidecar, the engines of the node. */
@@ -33,7 +49,7 @@ export function driverContext(
     platform: { ...platform, env },
     clock: platform.clock,
     random: platform.random,
-    storage: (path) => shared.storages.open(path),
+    storage: (path, open) => openStorage(shared, log, path, open),
     ...(shared.dataDir !== undefined && { dataDir: shared.dataDir }),
   };
 }
