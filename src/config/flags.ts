@@ -1,4 +1,5 @@
 import { parseDuration } from "../kit/duration.ts";
+import { suggest } from "../kit/suggest.ts";
 import { ConfigError } from "./config-error.ts";
 
 /** One flag of a command line. `T` is the type of its value. */
@@ -111,6 +112,8 @@ export interface ParseFlags {
   readonly singleDash?: boolean;
   /** What an unknown flag does: end with an error (as a rule), or stay among the arguments. */
   readonly unknown?: "error" | "keep";
+  /** An unknown flag's error names the one that was probably meant. */
+  readonly suggest?: boolean;
 }
 export interface ParsedFlags<T extends FlagTable> {
   readonly values: FlagValues<T>;
@@ -153,6 +156,26 @@ export function parseFlags<T extends FlagTable>(
     changed.add(name);
   };
 
+  const meant = (given: string): string => {
+    const shown = Object.entries(table).filter(([, one]) => !one.hidden && !one.deprecated);
+    const near = options.suggest ? suggest(given, ["help", ...shown.map(([name]) => name)]) : undefined;
+    return near === undefined ? "" : `, did you mean --${near}?`;
+  };
+  /** compat: pflag takes one-letter flags together (`-ab`) and with their value behind them (`-p3000`). */
+  const setShorts = (letters: string): boolean => {
+    for (let at = 0; at < letters.length; at += 1) {
+      const name = byShort.get(letters.charAt(at));
+      const one = name === undefined ? undefined : table[name];
+      if (name === undefined || one === undefined) return false;
+      if (one.kind === "flag") set(name, one, "true");
+      else {
+        set(name, one, letters.slice(at + 1));
+        return true;
+      }
+    }
+    return true;
+  };
+
   const all = options.singleDash ? args.map((arg) => (/^-[^-]./s.test(arg) ? `-${arg}` : arg)) : args;
   for (let at = 0; at < all.length; at += 1) {
     const arg = all[at] ?? "";
@@ -171,9 +194,10 @@ export function parseFlags<T extends FlagTable>(
     const name = isLong ? given : byShort.get(given);
     const one = name === undefined ? undefined : Object.hasOwn(table, name) ? table[name] : undefined;
     if (name === undefined || one === undefined) {
+      if (!isLong && arg.length > 2 && equals < 0 && setShorts(arg.slice(1))) continue;
       if (given === "help" || (!isLong && given === "h")) wantsHelp = true;
       else if (options.unknown === "keep") rest.push(arg);
-      else if (isLong) throw new ConfigError("usage", `unknown flag: --${given}`);
+      else if (isLong) throw new ConfigError("usage", `unknown flag: --${given}${meant(given)}`);
       else throw new ConfigError("usage", `unknown shorthand flag: '${given.charAt(0)}' in ${arg}`);
       continue;
     }

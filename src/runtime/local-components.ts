@@ -13,8 +13,8 @@ const standIns: Readonly<
 };
 
 /** A component that names a server on this machine. */
-export interface LocalServer {
-  readonly resource: ComponentResource;
+export interface LocalServer<R extends ComponentResource = ComponentResource> {
+  readonly resource: R;
   readonly host: string;
   readonly port: number;
 }
@@ -29,15 +29,15 @@ function splitAddress(text: string): { host: string; port: number } | undefined 
   return { host: match[1] ?? "", port: Number(match[2] ?? 6379) };
 }
 
-const valueOf = (metadata: readonly PropertyItem[], key: string): string | undefined =>
+const settingOf = (metadata: readonly PropertyItem[], key: string): string | undefined =>
   metadata.find((item) => item.name.toLowerCase() === key)?.value;
 
 /** Those components whose only server is a loopback address and which the embedded engine could serve. */
-export function localServers(resources: readonly ComponentResource[]): LocalServer[] {
+export function localServers<R extends ComponentResource>(resources: readonly R[]): LocalServer<R>[] {
   return resources.flatMap((resource) => {
     const standIn = standIns[resource.type.toLowerCase()];
     const raw = standIn?.address
-      .map((key) => valueOf(resource.metadata, key))
+      .map((key) => settingOf(resource.metadata, key))
       .find((value) => value !== undefined && value !== "");
     const address = raw === undefined || raw.includes(",") ? undefined : splitAddress(raw);
     return address !== undefined && isLoopback(address.host) ? [{ resource, ...address }] : [];

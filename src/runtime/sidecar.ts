@@ -1,7 +1,9 @@
 import type { ResourceSource } from "../config/disk-source.ts";
 import type { Options } from "../config/options.ts";
+import type { Component } from "../config/resource/component.ts";
 import type { ComponentResource } from "../host/component.ts";
 import type { Log } from "../telemetry/ports.ts";
+import { inDirectory } from "./in-directory.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { type OpenSidecar, openSidecar, type SidecarAddresses } from "./open-sidecar.ts";
 import type { Shared } from "./shared.ts";
@@ -12,9 +14,11 @@ export interface SidecarSettings {
   readonly source: ResourceSource;
   readonly log: Log;
   /** Changes the components that files gave: defaults where there are none, stand-ins for absent servers. */
-  readonly components?: (found: readonly ComponentResource[]) => Promise<readonly ComponentResource[]>;
+  readonly components?: (found: readonly Component[]) => Promise<readonly ComponentResource[]>;
   /** More lines of `extended` in the metadata API. */
   readonly extended?: Readonly<Record<string, string>>;
+  /** Folder to which relative paths in components refer; the folder of the process when absent. Absolute. */
+  readonly workingDirectory?: string;
 }
 
 /** A sidecar that was started. It may still be waiting for its app. */
@@ -34,8 +38,9 @@ export interface Sidecar {
 }
 
 /** Starts a sidecar. Never throws: a failed start is logged, and `ended` tells the exit code 1. */
-export function startSidecar(shared: Shared, settings: SidecarSettings): Sidecar {
-  const { options, log } = settings;
+export function startSidecar(node: Shared, settings: SidecarSettings): Sidecar {
+  const { options, log, workingDirectory } = settings;
+  const shared = workingDirectory === undefined ? node : inDirectory(node, workingDirectory);
   const { clock } = shared.platform;
   const listening = Promise.withResolvers<SidecarAddresses>();
   const ready = Promise.withResolvers<void>();
