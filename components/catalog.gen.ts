@@ -6,5 +6,6 @@ export const catalog: Catalog = {
   "secretstores.local.env": () => import("./secretstores/local.env/local.env.ts"),
   "secretstores.local.file": () => import("./secretstores/local.file/local.file.ts"),
   "state.in-memory": () => import("./state/in-memory/in-memory.ts"),
+  "state.libsql": () => import("./state/libsql/libsql.ts"),
   "state.sqlite": () => import("./state/sqlite/sqlite.ts"),
 };
