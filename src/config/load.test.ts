@@ -33,6 +33,7 @@ function filesOf(contents: Readonly<Record<string, string>>): Files {
     makeDirectory: never,
     remove: never,
     realPath: never,
+    readLink: never,
     watch: () => () => {},
   };
 }

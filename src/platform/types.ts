@@ -215,6 +215,8 @@ export interface Files {
   makeDirectory(path: string, mode?: number): Promise<void>;
   remove(path: string): Promise<void>;
   realPath(path: string): Promise<string>;
+  /** What a symbolic link says, whether that is there or not. */
+  readLink(path: string): Promise<string>;
   /** Calls back after something under `path` (a directory, not recursive) changed; returns the stop function. */
   watch(path: string, changed: () => void): () => void;
 }

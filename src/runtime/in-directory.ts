@@ -28,6 +28,7 @@ function filesIn(files: Files, at: (path: string) => string): Files {
     makeDirectory: (path, mode) => files.makeDirectory(at(path), mode),
     remove: (path) => files.remove(at(path)),
     realPath: (path) => files.realPath(at(path)),
+    readLink: (path) => files.readLink(at(path)),
     watch: (path, changed) => files.watch(at(path), changed),
   };
 }

@@ -1,41 +1,13 @@
 import type { FetchHandler, HttpListen, Listener, Platform, StreamHandler } from "../platform/types.ts";
+import { portHolder } from "../registry/port-holder.ts";
 import type { Log } from "../telemetry/ports.ts";
 
 /** A listener that could not start: the port is named, and the process that holds it where the system tells. */
 export class ListenError extends Error {}
 
-async function holderOf(platform: Platform, port: number): Promise<string> {
-  const { files } = platform;
-  if (files === undefined || platform.process?.platform !== "linux") return "";
-  try {
-    const wanted = port.toString(16).toUpperCase().padStart(4, "0");
-    const tables = await Promise.all(
-      ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => files.readText(path).catch(() => "")),
-    );
-    const sockets = tables
-      .join("\n")
-      .split("\n")
-      .map((line) => line.trim().split(/\s+/))
-      .filter((fields) => fields[3] === "0A" && fields[1]?.endsWith(`:${wanted}`))
-      .map((fields) => `socket:[${fields[9]}]`);
-    if (sockets.length === 0) return "";
-    for (const entry of await files.list("/proc")) {
-      if (!/^\d+$/.test(entry.name)) continue;
-      const links = await files.list(`/proc/${entry.name}/fd`).catch(() => []);
-      for (const link of links) {
-        const target = await files
-          .realPath(`/proc/${entry.name}/fd/${link.name}`)
-          .catch((error: unknown) => String(error));
-        if (sockets.some((socket) => target.includes(socket))) {
-          const name = (await files.readText(`/proc/${entry.name}/comm`)).trim();
-          return `; process ${entry.name} ("${name}") holds it`;
-        }
-      }
-    }
-  } catch {
-    return "";
-  }
-  return "";
+async function holderOf({ files, process }: Platform, port: number): Promise<string> {
+  const holder = files === undefined || process?.platform !== "linux" ? undefined : await portHolder(files, port);
+  return holder === undefined ? "" : `; process ${holder.pid} ("${holder.name}") holds it`;
 }
 
 async function explain(platform: Platform, what: string, at: HttpListen, cause: unknown): Promise<ListenError> {

@@ -1,5 +1,5 @@
 import { constants, type Dirent, type Stats, watch } from "node:fs";
-import { mkdir, open, readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Files } from "../types.ts";
 
@@ -84,6 +84,7 @@ export function createFiles(): Files {
     },
     remove: (path) => rm(path, { recursive: true, force: true }),
     realPath: (path) => realpath(path),
+    readLink: (path) => readlink(path),
     watch(path, changed) {
       let settle: ReturnType<typeof setTimeout> | undefined;
       const watcher = watch(path, { persistent: false }, () => {
