@@ -18,6 +18,8 @@ export interface GrpcServerOptions {
   readonly parts: readonly GrpcPart[];
   /** In upstream's order: allow list, API token, tracing, metrics, API logging. */
   readonly interceptors?: readonly GrpcInterceptor[];
+  /** Handlers of single RPCs by path, `/package.Service/Method`, instead of what the parts say of them. */
+  readonly raw?: ReadonlyMap<string, RawHandler>;
   /** Takes the calls of services that no part serves; without it they are UNIMPLEMENTED. */
   readonly unknown?: RawHandler;
   readonly limits: MessageLimits;
@@ -91,6 +93,11 @@ export function createGrpcServer(options: GrpcServerOptions): StreamHandler {
     const call = new ServerCall(stream, clock, entry);
     if (timeoutMs !== undefined) call.startDeadline(timeoutMs);
     if (call.isClosed || (interceptors.length > 0 && !call.admit(interceptors))) return;
+    const raw = options.raw?.get(stream.path);
+    if (raw !== undefined) {
+      serveRaw(stream, call, raw, limits.maxReceiveBytes);
+      return;
+    }
     if (entry === undefined) {
       serveUnknown(stream, call);
       return;

@@ -2,11 +2,11 @@ import { AppUnreachable } from "../../kit/app-channel.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { HeaderLines, HttpCall, HttpReply } from "../../kit/http-message.ts";
 import type { TcpConnect, TcpError, TcpHandlers, TcpSocket } from "../../platform/types.ts";
+import { ReplyStream } from "../reply-stream.ts";
 import type { RequestHead } from "./http1-request.ts";
 import { type ResponseHead, ResponseReader, type ResponseSink } from "./http1-response.ts";
 import { MalformedMessage } from "./malformed-message.ts";
 import { dialErrorText, lostErrorText } from "./network-error.ts";
-import { ReplyStream } from "./reply-stream.ts";
 import { sendBody } from "./send-body.ts";
 
 /** One request on its way, with all that has to be told of it. */

@@ -1,9 +1,9 @@
 import { AppUnreachable } from "../../kit/app-channel.ts";
 import type { HeaderLines, HttpCall, HttpReply } from "../../kit/http-message.ts";
 import type { ClientStream, HeaderList, Http2Client, TcpConnect, TcpError } from "../../platform/types.ts";
+import { ReplyStream } from "../reply-stream.ts";
 import type { HttpClient } from "./http1-client.ts";
 import { dialErrorText, hostPort, lostErrorText } from "./network-error.ts";
-import { ReplyStream } from "./reply-stream.ts";
 import { sendBody } from "./send-body.ts";
 import { unpackGzip } from "./unpack-gzip.ts";
 

@@ -19,7 +19,7 @@ import { firstValue } from "../../kit/grpc/metadata.ts";
 import { readPayload } from "../../kit/grpc/payload.ts";
 import type { HeaderList, Http2Client } from "../../platform/types.ts";
 import { callError } from "./call-error.ts";
-import { type CallOptions, type CallWire, openCall } from "./open-call.ts";
+import { type CallOptions, type CallReceiver, type CallWire, type OpenCall, openCall } from "./open-call.ts";
 import { pumpFrames, type RawAnswer, startRaw } from "./raw-answer.ts";
 
 export interface GrpcClientOptions {
@@ -78,6 +78,8 @@ export interface GrpcClient {
   ): StreamAnswer<MessageShape<O>>;
   /** Any call as frames with their prefix. The status is in the trailers and is not thrown; `headers` replace `grpc-accept-encoding` and the content type too. */
   raw(path: string, frames: AsyncIterable<Uint8Array>, options?: CallOptions): RawAnswer;
+  /** Any call on the level of callbacks, for callers that frame their messages themselves. */
+  open(path: string, options: CallOptions, receiver: CallReceiver): OpenCall;
 }
 
 /** Makes the client of one peer over its HTTP/2 connection. */
@@ -191,6 +193,7 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
       }),
     bidi: many,
     raw: (path, frames, options) => startRaw(rawWire, path, frames, options ?? {}),
+    open: (path, options, receiver) => openCall(rawWire, path, options, receiver),
   };
 }
 

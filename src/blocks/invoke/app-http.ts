@@ -1,0 +1,64 @@
+import type { HttpAppChannel } from "../../kit/app-channel.ts";
+import type { Call } from "../../kit/call.ts";
+import { goQuote } from "../../kit/go-quote.ts";
+import type { HttpCall } from "../../kit/http-message.ts";
+import {
+  type Invocation,
+  InvocationFailure,
+  type InvocationReply,
+  type InvocationTarget,
+} from "../../kit/invocation.ts";
+import { asHttp, type Lines, replyLines } from "./header-rules.ts";
+import { escapeUrlPath } from "./method.ts";
+
+const invalidArgument = 3;
+const noDetails = Object.freeze([]);
+/** Go's HTTP client knows these and sends no others. */
+const verbs: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"]);
+const protobuf = "application/x-protobuf";
+
+/** An app that speaks HTTP. `base` is where it is reached, `http://127.0.0.1:3000`, for error texts. */
+export function createHttpTarget(channel: HttpAppChannel, base: string): InvocationTarget {
+  return {
+    async invoke(request, call) {
+      const reply = await channel.call(httpCall(request, call, base), call.signal);
+      const { lines, contentType } = replyLines(reply.headers);
+      const answer: InvocationReply = {
+        code: reply.status,
+        message: "",
+        details: noDetails,
+        headers: asHttp(lines),
+        trailers: noDetails,
+        contentType,
+        typeUrl: "",
+        body: reply.body,
+      };
+      return answer;
+    },
+  };
+}
+
+function httpCall(request: Invocation, call: Call, base: string): HttpCall {
+  const { verb, method } = request;
+  if (verb === undefined) throw new InvocationFailure(invalidArgument, "missing HTTP extension field");
+  if (!verbs.has(verb)) throw new InvocationFailure(invalidArgument, "invalid HTTP verb");
+  const path = method.startsWith("/") ? method : `/${method}`;
+  let escaped: string;
+  try {
+    escaped = escapeUrlPath(path);
+  } catch (error) {
+    const url = `${base}${path}${request.query === "" ? "" : `?${request.query}`}`;
+    throw new InvocationFailure(undefined, `parse ${goQuote(url)}: ${(error as Error).message}`);
+  }
+  const headers: Lines = [...asHttp(request.headers)];
+  const type = request.typeUrl === "" ? request.contentType : protobuf;
+  if (type !== "") headers.push(["content-type", type]);
+  const { traceparent, tracestate, baggage } = call.trace;
+  if (traceparent !== "") headers.push(["traceparent", traceparent]);
+  if (tracestate !== "") headers.push(["tracestate", tracestate]);
+  if (baggage !== "") headers.push(["baggage", baggage]);
+  if (request.length !== undefined && request.body instanceof ReadableStream) {
+    headers.push(["content-length", String(request.length)]);
+  }
+  return { method: verb, path: escaped, query: request.query, headers, body: request.body };
+}

@@ -1,0 +1,123 @@
+import type { Call } from "../../kit/call.ts";
+import { type Invocation, InvocationFailure, type InvocationReply } from "../../kit/invocation.ts";
+import { forwardingLines, identityLines, replyLines } from "./header-rules.ts";
+import { normalizeMethod } from "./method.ts";
+import type { AppName, InvokePorts } from "./ports.ts";
+import { parseTarget } from "./target.ts";
+
+/** Calls apps by name. */
+export interface Invoke {
+  /**
+   * Calls a method of the app, endpoint or URL that `id` names: the own app, one of this process, or one elsewhere. Rejects with
+   * InvocationFailure, AppUnreachable, AppUnhealthy or the resolver's error.
+   */
+  invoke(id: string, request: Invocation, call: Call): Promise<InvocationReply>;
+}
+
+const unavailable = 14;
+const unauthenticated = 16;
+/** The built-in policy for peers that cannot be reached. */
+const builtInRetries = 3;
+const builtInPauseMs = 1000;
+
+/** Makes invocation for one sidecar. */
+export function createInvoke(ports: InvokePorts): Invoke {
+  const { self, clock, meter } = ports;
+  const forwarding = forwardingLines(ports.host);
+
+  const stamp = (request: Invocation, callee: string): Invocation => ({
+    ...request,
+    headers: [...request.headers, ...forwarding, ...identityLines(self, callee)],
+  });
+  const metered = async (callee: string, run: () => Promise<InvocationReply>): Promise<InvocationReply> => {
+    if (meter === undefined) return run();
+    const start = clock.monotonic();
+    meter.requestSent(callee);
+    const reply = await run();
+    meter.responseReceived(callee, reply.code, clock.monotonic() - start);
+    return reply;
+  };
+
+  const invokeOwn = async (request: Invocation, call: Call): Promise<InvocationReply> => {
+    const app = ports.app();
+    if (app === undefined) {
+      throw new InvocationFailure(undefined, "cannot invoke local endpoint: app channel not initialized");
+    }
+    return app.invoke(request, call);
+  };
+
+  const invokePeer = async (app: AppName, request: Invocation, call: Call): Promise<InvocationReply> => {
+    const { resolver, peers } = ports;
+    if (resolver === undefined || peers === undefined) {
+      throw new InvocationFailure(undefined, "name resolver not initialized");
+    }
+    const stamped = stamp(request, app.appId);
+    let address = await resolver.resolve(app, call.signal);
+    const attempt = async (): Promise<InvocationReply> => {
+      try {
+        return peerReply(await metered(app.appId, () => peers.invoke({ ...app, address }, stamped, call)));
+      } catch (error) {
+        if (isUnreachable(error)) resolver.forget(app, address);
+        throw error;
+      }
+    };
+    if (ports.policy?.(app.appId, request.method) !== undefined) return attempt();
+    for (let retries = 0; ; retries++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!isUnreachable(error) || !isRepeatable(request)) throw error;
+        const text = `failed to invoke target ${app.appId} after ${retries} retries. Error: ${unavailableText(error)}`;
+        if (retries === builtInRetries) throw new InvocationFailure(undefined, text, { cause: error });
+        await clock.sleep(builtInPauseMs, call.signal);
+        // It may be back under another address; while nobody knows one, the last is as good as any.
+        address = await resolver.resolve(app, call.signal).catch(() => address);
+      }
+    }
+  };
+
+  const once = (id: string, request: Invocation, call: Call): Promise<InvocationReply> => {
+    const external = ports.external?.(id);
+    if (external !== undefined) return metered(id, () => external.invoke(request, call));
+    const target = parseTarget(id, self.namespace);
+    if (target.kind === "url") {
+      throw new InvocationFailure(undefined, `cannot invoke http endpoint ${id}: app channel not initialized`);
+    }
+    const { appId, namespace } = target;
+    if (appId === self.appId && namespace === self.namespace) return invokeOwn(request, call);
+    const sidecar = ports.sidecars.find(appId, namespace);
+    if (sidecar === undefined) return invokePeer({ appId, namespace }, request, call);
+    const here: Call = { signal: call.signal, trace: call.trace, caller: self };
+    return metered(appId, () => sidecar.invoke(stamp(request, appId), here));
+  };
+
+  return {
+    async invoke(id, request, call) {
+      const method = normalizeMethod(request.method);
+      const clean = method === request.method ? request : { ...request, method };
+      const policy = ports.policy?.(id, method);
+      if (policy === undefined) return once(id, clean, call);
+      return policy.run((attempt) => once(id, clean, attempt), call, isRepeatable(clean));
+    },
+  };
+}
+
+/** A peer hands over all that its app said; the callers of ours get what the app itself would give them. */
+function peerReply(reply: InvocationReply): InvocationReply {
+  const { lines, contentType } = replyLines(reply.headers);
+  const isOfHop = reply.contentType !== "" || contentType.startsWith("application/grpc");
+  return { ...reply, headers: lines, contentType: isOfHop ? reply.contentType : contentType };
+}
+
+function isUnreachable(error: unknown): error is InvocationFailure {
+  return InvocationFailure.is(error) && (error.code === unavailable || error.code === unauthenticated);
+}
+
+function unavailableText(error: InvocationFailure): string {
+  return `rpc error: code = ${error.code === unavailable ? "Unavailable" : "Unauthenticated"} desc = ${error.message}`;
+}
+
+/** A stream counts as long as nobody has begun to read it. */
+function isRepeatable(request: Invocation): boolean {
+  return !(request.body instanceof ReadableStream) || !request.body.locked;
+}

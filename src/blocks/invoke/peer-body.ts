@@ -1,0 +1,67 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { MessageBody } from "../../kit/http-message.ts";
+import type { WireChunk, WireRequest } from "../../kit/peer-wire/decode.ts";
+
+const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+type Decode = (frame: Uint8Array) => WireChunk<WireRequest>;
+
+/**
+ * The body of a streamed request. It is handed over whole when the first message has all of it, by the length that the request
+ * declares; else as a stream that pulls.
+ */
+export async function chunkedBody(
+  first: WireChunk<WireRequest>,
+  head: WireRequest,
+  frames: AsyncIterator<Uint8Array>,
+  decode: Decode,
+): Promise<MessageBody> {
+  const data = first.data ?? head.data;
+  if (first.data !== undefined) checkSeq(first.seq, 0);
+  const declared = declaredLength(head);
+  if (declared !== undefined && declared === (data?.length ?? 0)) return data ?? null;
+  let seq = first.data === undefined ? 0 : 1;
+  let next: Promise<IteratorResult<Uint8Array>> | undefined;
+  if (data === undefined && bodiless.has(head.verb ?? "")) {
+    // Such requests seldom have a body, and the end tells.
+    const step = await frames.next();
+    if (step.done) return null;
+    next = Promise.resolve(step);
+  }
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        if (data !== undefined) controller.enqueue(data);
+      },
+      async pull(controller) {
+        for (;;) {
+          const step = await (next ?? frames.next());
+          next = undefined;
+          if (step.done) return controller.close();
+          const chunk = decode(step.value);
+          if (chunk.head !== undefined && (chunk.head.metadata.length > 0 || chunk.head.method !== "")) {
+            throw new ConnectError("request metadata found in non-leading chunk", Code.Internal);
+          }
+          if (chunk.data === undefined) continue;
+          checkSeq(chunk.seq, seq++);
+          if (chunk.data.length > 0) return controller.enqueue(chunk.data);
+        }
+      },
+      async cancel() {
+        await frames.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function checkSeq(seq: number, expected: number): void {
+  if (seq === expected) return;
+  throw new ConnectError(`invalid sequence number received: ${seq} (expected: ${expected})`, Code.Internal);
+}
+
+function declaredLength(head: WireRequest): number | undefined {
+  for (const [name, value] of head.metadata) {
+    if (name.toLowerCase() === "content-length" && /^\d{1,15}$/.test(value)) return Number(value);
+  }
+  return undefined;
+}

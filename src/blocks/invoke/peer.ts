@@ -1,0 +1,141 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { callOf } from "../../api/grpc/call.ts";
+import { type GrpcPart, grpcPart } from "../../api/grpc/part.ts";
+import type { RawCall, RawHandler } from "../../api/grpc/raw.ts";
+import {
+  InternalInvokeResponseSchema,
+  type ListStringValue,
+  ServiceInvocation,
+} from "../../gen/dapr/proto/internals/v1/service_invocation_pb.ts";
+import type { Call, Trace } from "../../kit/call.ts";
+import { framePrefix } from "../../kit/grpc/frames.ts";
+import { type HeaderLines, readBody } from "../../kit/http-message.ts";
+import { InvocationFailure, type InvocationReply, type InvocationTarget } from "../../kit/invocation.ts";
+import { decodeRequestChunk, type WireRequest } from "../../kit/peer-wire/decode.ts";
+import {
+  callLocalStreamPath,
+  chunkBytes,
+  encodeChunkFrame,
+  encodeResponseFrame,
+  responseMetadata,
+} from "../../kit/peer-wire/encode.ts";
+import { verbNames } from "../../kit/peer-wire/verb-names.ts";
+import { ProtoFault } from "../../kit/protobuf/reader.ts";
+import { chunkedBody } from "./peer-body.ts";
+import { peerInvocation, withPeerTrace } from "./peer-request.ts";
+
+/** CallLocal: what other sidecars call when they do not stream. */
+export function invokePeer(accept: InvocationTarget): GrpcPart {
+  return grpcPart(ServiceInvocation, {
+    async callLocal({ metadata, message }, context) {
+      if (message === undefined) throw malformed("field Message is nil");
+      const extension = message.httpExtension;
+      const request: WireRequest = {
+        metadata: linesOf(metadata),
+        method: message.method,
+        verb: extension === undefined ? undefined : (verbNames[extension.verb] ?? ""),
+        query: extension?.querystring ?? "",
+        contentType: message.contentType,
+        typeUrl: message.data?.typeUrl ?? "",
+        data: message.data?.value,
+      };
+      const body = request.data === undefined || request.data.length === 0 ? null : request.data;
+      const reply = await run(accept, request, body, callOf(context));
+      const value = await readBody(reply.body);
+      return create(InternalInvokeResponseSchema, {
+        status: { code: reply.code, message: reply.message, details: reply.details.map((detail) => ({ ...detail })) },
+        headers: valuesByName(responseMetadata(reply, undefined)),
+        trailers: valuesByName(reply.trailers),
+        message: { contentType: reply.contentType, data: { typeUrl: reply.typeUrl, value } },
+      });
+    },
+  });
+}
+
+/** CallLocalStream, by its path: what other sidecars call first. */
+export function invokePeerStream(accept: InvocationTarget): ReadonlyMap<string, RawHandler> {
+  return new Map([[callLocalStreamPath, (call: RawCall) => serveStream(accept, call)]]);
+}
+
+async function serveStream(accept: InvocationTarget, rpc: RawCall): Promise<void> {
+  const frames = rpc.frames[Symbol.asyncIterator]();
+  const first = await frames.next();
+  if (first.done) throw new ConnectError("EOF", Code.Unknown);
+  const chunk = decoded(first.value);
+  if (chunk.head === undefined || chunk.head.metadata.length === 0) {
+    throw malformed("request does not contain the required fields in the leading chunk");
+  }
+  const body = await chunkedBody(chunk, chunk.head, frames, decoded);
+  const reply = await run(accept, chunk.head, body, rpc.call);
+  await sendReply(rpc, reply);
+  rpc.end({ "grpc-status": "0" });
+}
+
+async function run(
+  accept: InvocationTarget,
+  request: WireRequest,
+  body: Uint8Array | ReadableStream<Uint8Array> | null,
+  call: Call,
+): Promise<InvocationReply> {
+  const { invocation, caller, trace } = peerInvocation(request, body);
+  try {
+    return await accept.invoke(invocation, withCaller(call, withPeerTrace(call.trace, trace), caller));
+  } catch (error) {
+    if (body instanceof ReadableStream && !body.locked) await body.cancel();
+    if (InvocationFailure.is(error)) throw new ConnectError(error.message, (error.code ?? Code.Internal) as Code);
+    throw error;
+  }
+}
+
+function withCaller(call: Call, trace: Trace, named: NonNullable<Call["caller"]> | undefined): Call {
+  const caller = call.caller ?? named;
+  return caller === undefined ? { signal: call.signal, trace } : { signal: call.signal, trace, caller };
+}
+
+async function sendReply(rpc: RawCall, reply: InvocationReply): Promise<void> {
+  const send = async (frame: Uint8Array) => {
+    const taken = rpc.write(frame);
+    if (taken !== undefined) await taken;
+  };
+  const { body } = reply;
+  if (!(body instanceof ReadableStream)) {
+    const length = body?.length ?? 0;
+    await send(encodeResponseFrame(reply, body?.subarray(0, chunkBytes), length));
+    for (let at = chunkBytes, seq = 1; at < length; at += chunkBytes, seq++) {
+      await send(encodeChunkFrame((body as Uint8Array).subarray(at, at + chunkBytes), seq));
+    }
+    return;
+  }
+  await send(encodeResponseFrame(reply, undefined, undefined));
+  let seq = 0;
+  for await (const part of body) {
+    for (let at = 0; at < part.length; at += chunkBytes) {
+      await send(encodeChunkFrame(part.subarray(at, at + chunkBytes), seq++));
+    }
+  }
+}
+
+function decoded(frame: Uint8Array) {
+  if (frame[0] !== 0) throw new ConnectError("a peer sent a compressed message", Code.Unimplemented);
+  try {
+    return decodeRequestChunk(frame.subarray(framePrefix));
+  } catch (error) {
+    if (!(error instanceof ProtoFault)) throw error;
+    throw new ConnectError(`grpc: error unmarshalling request: proto: ${error.message}`, Code.Internal);
+  }
+}
+
+function malformed(reason: string): ConnectError {
+  return new ConnectError(`parsing InternalInvokeRequest error: ${reason}`, Code.InvalidArgument);
+}
+
+function linesOf(map: Readonly<Record<string, ListStringValue>>): HeaderLines {
+  return Object.entries(map).flatMap(([name, { values }]) => values.map((value) => [name, value] as const));
+}
+
+function valuesByName(lines: HeaderLines): Record<string, { values: string[] }> {
+  const map: Record<string, { values: string[] }> = {};
+  for (const [name, value] of lines) (map[name] ??= { values: [] }).values.push(value);
+  return map;
+}

@@ -1,0 +1,72 @@
+import type { Call } from "../../kit/call.ts";
+import type { Clock } from "../../kit/clock.ts";
+import type { Invocation, InvocationReply, InvocationTarget } from "../../kit/invocation.ts";
+import type { ForwardingHost } from "./header-rules.ts";
+
+/** An app id in its namespace. */
+export interface AppName {
+  readonly appId: string;
+  readonly namespace: string;
+}
+
+/** One address of an app's sidecar. */
+export interface PeerAddress extends AppName {
+  /** `host:port` of its internal listener. */
+  readonly address: string;
+}
+
+/** Finds addresses of apps in other processes. */
+export interface PeerResolver {
+  /** One address to call now. Rejects with the resolver's own words when there is none. */
+  resolve(app: AppName, signal: AbortSignal): Promise<string>;
+  /** An address did not answer: forget it, so that the next look-up asks again. */
+  forget(app: AppName, address: string): void;
+}
+
+/** Calls sidecars of other processes. */
+export interface Peers {
+  /**
+   * Rejects with InvocationFailure; its code is that of the transport or of the peer. Code 14 (UNAVAILABLE) or 16 (UNAUTHENTICATED)
+   * means that the peer could not be reached.
+   */
+  invoke(peer: PeerAddress, request: Invocation, call: Call): Promise<InvocationReply>;
+}
+
+/** Who may call what; the callee asks before its app is called. */
+export interface AccessControl {
+  /** The reason to refuse, or undefined. `verb` is empty for gRPC apps. */
+  refuses(caller: AppName | undefined, method: string, verb: string): string | undefined;
+}
+
+/** Counts calls between sidecars; both ends count. */
+export interface InvokeMeter {
+  requestSent(callee: string): void;
+  /** `code` as in the reply; `ms` since the request was sent. */
+  responseReceived(callee: string, code: number, ms: number): void;
+  requestReceived(caller: string): void;
+  responseSent(caller: string, code: number): void;
+}
+
+/** How calls to one app are repeated and limited, when something says so. */
+export interface InvokePolicy {
+  /** Runs `attempt` as often as the policy wants; `isRepeatable` false allows it only once. */
+  run(attempt: (call: Call) => Promise<InvocationReply>, call: Call, isRepeatable: boolean): Promise<InvocationReply>;
+}
+
+/** What invocation needs of its surroundings. */
+export interface InvokePorts {
+  readonly self: AppName;
+  readonly host: ForwardingHost;
+  readonly clock: Clock;
+  /** The own app; undefined while there is none. */
+  readonly app: () => InvocationTarget | undefined;
+  /** Sidecars of this process: what they answer is their accepting side. */
+  readonly sidecars: { find(appId: string, namespace: string): InvocationTarget | undefined };
+  readonly resolver: PeerResolver | undefined;
+  readonly peers: Peers | undefined;
+  /** The target of an absolute URL or of a named HTTP endpoint; undefined when it is no such name. */
+  readonly external?: (id: string) => InvocationTarget | undefined;
+  /** The policy for calls of an app; undefined: the built-in one. */
+  readonly policy?: (id: string, method: string) => InvokePolicy | undefined;
+  readonly meter?: InvokeMeter;
+}

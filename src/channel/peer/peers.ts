@@ -1,0 +1,56 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Call } from "../../kit/call.ts";
+import { type Invocation, InvocationFailure, type InvocationReply } from "../../kit/invocation.ts";
+import type { GrpcClient } from "../grpc/client.ts";
+import type { GrpcPool } from "../grpc/pool.ts";
+import { callLocal } from "./call-local.ts";
+import { callLocalStream } from "./call-local-stream.ts";
+
+/** One address of an app's sidecar. */
+export interface PeerAddress {
+  readonly appId: string;
+  readonly namespace: string;
+  /** `host:port` of its internal listener. */
+  readonly address: string;
+}
+
+/** Sidecars of other processes, over the internal service. */
+export interface Peers {
+  /** Rejects with InvocationFailure; code 14 or 16 means that the peer could not be reached. */
+  invoke(peer: PeerAddress, request: Invocation, call: Call): Promise<InvocationReply>;
+  /** The connection to a peer, for calls of any service. */
+  target(peer: PeerAddress): Pick<GrpcClient, "raw">;
+}
+
+/** How long a connection to a peer may take. */
+const connectTimeoutMs = 15_000;
+const unimplemented = 12;
+
+/** Calls peers over the connections of a pool. Plain; TLS comes with identities. */
+export function createPeers(pool: GrpcPool): Peers {
+  const clientOf = ({ address }: PeerAddress): GrpcClient => {
+    const cut = address.lastIndexOf(":");
+    const host = address.slice(0, cut).replace(/^\[|\]$/g, "");
+    const port = Number(address.slice(cut + 1));
+    if (cut < 1 || !(port > 0 && port < 65_536)) {
+      throw new InvocationFailure(Code.Unavailable, `invalid target address ${address}`);
+    }
+    return pool.get({ host, port, connectTimeoutMs });
+  };
+
+  return {
+    async invoke(peer, request, call) {
+      const client = clientOf(peer);
+      try {
+        return await callLocalStream(client, peer.appId, request, call);
+      } catch (error) {
+        if (!(error instanceof ConnectError)) throw error;
+        if (error.code === unimplemented && !(request.body instanceof ReadableStream)) {
+          return callLocal(client, peer.appId, request, call);
+        }
+        throw new InvocationFailure(error.code, error.rawMessage, { cause: error });
+      }
+    },
+    target: clientOf,
+  };
+}

@@ -1,0 +1,84 @@
+const utf8 = new TextEncoder();
+
+/** Writes protobuf fields into one growing buffer, behind `reserved` bytes that the caller fills later. Default values are left to the caller. */
+export class ProtoWriter {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #at: number;
+
+  constructor(capacity: number, reserved = 0) {
+    this.#bytes = new Uint8Array(capacity + reserved);
+    this.#at = reserved;
+  }
+
+  /** All that was written, the reserved bytes included. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  /** A number of up to 2^53, not negative. */
+  varint(field: number, value: number): void {
+    this.#room(20);
+    this.#varint(field << 3);
+    this.#varint(value);
+  }
+
+  string(field: number, text: string): void {
+    const most = text.length * 3;
+    this.#room(most + 15);
+    this.#varint((field << 3) | 2);
+    const start = this.#at + 1;
+    const { written } = utf8.encodeInto(text, this.#bytes.subarray(start, start + most));
+    this.#at = start + written;
+    this.#length(start, written);
+  }
+
+  bytes(field: number, value: Uint8Array): void {
+    this.#room(value.length + 15);
+    this.#varint((field << 3) | 2);
+    this.#varint(value.length);
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
+  }
+
+  /** Opens a message field; what is written until `close` with the answer belongs to it. */
+  open(field: number): number {
+    this.#room(15);
+    this.#varint((field << 3) | 2);
+    return ++this.#at;
+  }
+
+  close(start: number): void {
+    this.#length(start, this.#at - start);
+  }
+
+  /** Puts a length in front of what was written from `start` on; one byte was left for it. */
+  #length(start: number, length: number): void {
+    if (length < 0x80) {
+      this.#bytes[start - 1] = length;
+      return;
+    }
+    let size = 1;
+    for (let rest = length >>> 7; rest > 0; rest >>>= 7) size++;
+    this.#room(size);
+    this.#bytes.copyWithin(start - 1 + size, start, this.#at);
+    this.#at = start - 1;
+    this.#varint(length);
+    this.#at += length;
+  }
+
+  #varint(value: number): void {
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#bytes[this.#at++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes[this.#at++] = rest;
+  }
+
+  #room(size: number): void {
+    if (this.#at + size <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + size));
+    larger.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = larger;
+  }
+}
