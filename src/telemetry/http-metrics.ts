@@ -46,6 +46,8 @@ const verbs: ReadonlySet<string> = new Set([
 const staticPaths: ReadonlySet<string> = new Set(["/dapr/config", "/dapr/metrics", "/dapr/subscribe", "/healthz"]);
 
 interface ServerSeries {
+  readonly method: string;
+  readonly status: number;
   readonly requests: BoundCounter;
   readonly responses: BoundCounter | undefined;
   readonly latency: BoundHistogram;
@@ -109,16 +111,23 @@ function serverMetrics(metrics: MetricsRegistry, label: Labels, buckets: readonl
   const responseBytes = metrics
     .histogram("http_server_response_bytes", "Size of HTTP response bodies.", sizeBuckets)
     .bind({});
-  const series = new Map<string, ServerSeries>();
+  const series = new Map<string, ServerSeries[]>();
   return {
     completed(method, path, status, received, sent, ms) {
       const shownPath = label.serverPath(path);
-      const key = `${method} ${status} ${shownPath}`;
-      let found = series.get(key);
+      let ofPath = series.get(shownPath);
+      if (ofPath === undefined) series.set(shownPath, (ofPath = []));
+      let found = ofPath.find((one) => one.status === status && one.method === method);
       if (found === undefined) {
         const labels = { method: label.method(method), path: shownPath, status: String(status) };
-        found = { requests: requests.bind(labels), responses: responses?.bind(labels), latency: latency.bind(labels) };
-        series.set(key, found);
+        found = {
+          method,
+          status,
+          requests: requests.bind(labels),
+          responses: responses?.bind(labels),
+          latency: latency.bind(labels),
+        };
+        ofPath.push(found);
       }
       found.requests.add();
       found.responses?.add();

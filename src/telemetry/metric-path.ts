@@ -16,19 +16,14 @@ export function reducedPath(path: string): string {
     const [, kind, type, , ...rest] = clean.split("/");
     return [kind, type, "{id}", ...rest].join("/");
   }
-  switch (clean.slice(second + 1, third)) {
-    case "state":
-    case "secrets": {
-      const end = clean.indexOf("/", third + 1);
-      return end < 0 ? clean : clean.slice(0, end);
-    }
-    case "actors":
-      return reducedActorPath(clean);
-    case "workflows":
-      return reducedWorkflowPath(clean);
-    default:
-      return clean;
+  const isGroup = (name: string): boolean => clean.startsWith(name, second + 1) && second + 1 + name.length === third;
+  if (isGroup("state") || isGroup("secrets")) {
+    const end = clean.indexOf("/", third + 1);
+    return end < 0 ? clean : clean.slice(0, end);
   }
+  if (isGroup("actors")) return reducedActorPath(clean);
+  if (isGroup("workflows")) return reducedWorkflowPath(clean);
+  return clean;
 }
 
 function reducedActorPath(path: string): string {

@@ -20,13 +20,13 @@ const pageBytes = 4096;
 
 /** `process_…` without prefix: memory and start time everywhere; CPU time, virtual memory and open files where /proc has them. */
 export function createProcessMetrics(registry: MetricsRegistry, options: ProcessMetricsOptions): ProcessMetrics {
-  const { process, files } = options;
+  const { process: control, files } = options;
   const plain = registry.plain();
   const resident = plain.gauge("process_resident_memory_bytes", "Resident memory size in bytes.");
   const started = plain.gauge("process_start_time_seconds", "Start time of the process in seconds since the epoch.");
   started.set({}, options.clock.now() / 1000);
-  registry.onCollect(() => resident.set({}, process.memory()));
-  if (files === undefined || process.platform !== "linux") return { refresh: () => Promise.resolve() };
+  registry.onCollect(() => resident.set({}, control.memory()));
+  if (files === undefined || control.platform !== "linux") return { refresh: () => Promise.resolve() };
 
   const cpu = plain.counter("process_cpu_seconds_total", "CPU time of user and system in seconds.");
   const virtual = plain.gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.");

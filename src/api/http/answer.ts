@@ -7,6 +7,7 @@ type Marked = Response & { [size]?: number; [failure]?: HttpError };
 
 const utf8 = new TextEncoder();
 const json = "application/json";
+const jsonOnly: Readonly<Record<string, string>> = { "content-type": json };
 
 /** Notes how many bytes the body of a response has, so that nobody has to count them later. */
 export function sized(response: Response, bytes: number): Response {
@@ -40,8 +41,9 @@ export function emptyAnswer(status = 204, headers?: HeadersInit): Response {
 }
 
 /** Bytes as they are; JSON unless the headers name another content type. */
-export function bytesAnswer(body: Uint8Array, status = 200, headers?: Record<string, string>): Response {
-  const all = headers === undefined ? { "content-type": json } : { "content-type": json, ...headers };
+export function bytesAnswer(body: Uint8Array, status = 200, headers?: Readonly<Record<string, string>>): Response {
+  const given = headers ?? jsonOnly;
+  const all = given["content-type"] === undefined ? { ...given, "content-type": json } : given;
   return sized(new Response(body as Uint8Array<ArrayBuffer>, { status, headers: all }), body.length);
 }
 

@@ -11,7 +11,7 @@ import { type ApiLogOptions, createApiLog } from "./api-log.ts";
 import { cleanPath, hasMalformedEscape } from "./clean-path.ts";
 import { createCors } from "./cors.ts";
 import { ApiRequest } from "./request.ts";
-import { countBody, withOpenHeaders } from "./response-body.ts";
+import { countBody, openCopy } from "./response-body.ts";
 import type { Fallback, HttpHandler, HttpMiddleware, Route } from "./route.ts";
 import { createRouter } from "./router.ts";
 import { createTokenGate } from "./token-gate.ts";
@@ -99,10 +99,12 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
     if (failure !== undefined) errorCodes?.record(failure.metricCode, failure.category);
     const size = isMeasured ? knownSize(response) : 0;
     if (isTraced || cors !== null) {
-      response = withOpenHeaders(response, (headers) => {
-        if (isTraced) setTraceHeaders(headers, request);
-        cors?.decorate(request.raw, headers);
-      });
+      try {
+        decorate(request, isTraced, response.headers);
+      } catch {
+        response = openCopy(response);
+        decorate(request, isTraced, response.headers);
+      }
     }
     if (!isMeasured) return response;
     const { status } = response;
@@ -111,11 +113,17 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
     return response;
   }
 
+  function decorate(request: ApiRequest, isTraced: boolean, headers: Headers): void {
+    if (isTraced) setTraceHeaders(headers, request);
+    cors?.decorate(request.raw, headers);
+  }
+
   function record(request: ApiRequest, status: number, start: number, size: number): void {
     const ms = clock.monotonic() - start;
     if (metrics !== undefined) {
-      const length = request.raw.headers.get("content-length");
-      metrics.completed(request.method, unescapePath(request.path), status, length === null ? 0 : +length, size, ms);
+      const { method } = request;
+      const received = method === "GET" || method === "HEAD" ? 0 : Number(request.raw.headers.get("content-length"));
+      metrics.completed(method, unescapePath(request.path), status, received || 0, size, ms);
     }
     if (request.isServed) apiLog?.(request, status, ms, size);
   }

@@ -33,14 +33,7 @@ export function countBody(response: Response, counted: (bytes: number) => void):
   return new Response(stream, response);
 }
 
-/** A response whose headers can be changed: the same one, or a copy where it came from fetch. */
-export function withOpenHeaders(response: Response, change: (headers: Headers) => void): Response {
-  try {
-    change(response.headers);
-    return response;
-  } catch {
-    const copy = new Response(response.body, response);
-    change(copy.headers);
-    return copy;
-  }
+/** The same response with headers that can be changed; answers of fetch need a copy for that. */
+export function openCopy(response: Response): Response {
+  return new Response(response.body, response);
 }

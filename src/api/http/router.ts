@@ -12,15 +12,20 @@ export interface Router {
   find(method: string, path: string, values: string[]): RouteMatch | undefined;
 }
 
+interface Literal {
+  readonly text: string;
+  readonly node: Node;
+}
+
 interface Node {
-  readonly literals: Map<string, Node>;
+  readonly literals: Literal[];
   parameter: Node | null;
   readonly ends: Map<string, RouteMatch>;
   /** Matches of a last `*name`. */
   readonly rests: Map<string, RouteMatch>;
 }
 
-const emptyNode = (): Node => ({ literals: new Map(), parameter: null, ends: new Map(), rests: new Map() });
+const emptyNode = (): Node => ({ literals: [], parameter: null, ends: new Map(), rests: new Map() });
 
 /**
  * A tree of path segments. A literal segment wins over a parameter and that over a rest, and a branch that has no route for the
@@ -47,9 +52,9 @@ function addRoute(root: Node, route: Route): void {
       names.push(segment.slice(1));
       node = node.parameter ??= emptyNode();
     } else {
-      let next = node.literals.get(segment);
-      if (next === undefined) node.literals.set(segment, (next = emptyNode()));
-      node = next;
+      let next = node.literals.find((literal) => literal.text === segment);
+      if (next === undefined) node.literals.push((next = { text: segment, node: emptyNode() }));
+      node = next.node;
     }
   }
   register(node.ends, route, names);
@@ -62,18 +67,19 @@ function register(into: Map<string, RouteMatch>, route: Route, names: readonly s
   }
 }
 
+/** Compares in place: cutting the path into segments and looking those up costs more than going through a few literals. */
 function walk(node: Node, method: string, path: string, from: number, values: string[]): RouteMatch | undefined {
   if (from > path.length) return node.ends.get(method);
   const slash = path.indexOf("/", from);
   const end = slash < 0 ? path.length : slash;
-  const segment = path.slice(from, end);
-  const literal = node.literals.get(segment);
-  if (literal !== undefined) {
-    const found = walk(literal, method, path, end + 1, values);
+  for (const { text, node: next } of node.literals) {
+    if (from + text.length !== end || !path.startsWith(text, from)) continue;
+    const found = walk(next, method, path, end + 1, values);
     if (found !== undefined) return found;
+    break;
   }
   if (node.parameter !== null) {
-    values.push(segment);
+    values.push(path.slice(from, end));
     const found = walk(node.parameter, method, path, end + 1, values);
     if (found !== undefined) return found;
     values.pop();
