@@ -4,7 +4,13 @@ import { createCommitWatch } from "./commit-watch.ts";
 import { FileWriter } from "./file-writer.ts";
 import { createLineWriter } from "./line-writer.ts";
 import { migrate } from "./migrate.ts";
-import { DEFAULT_LOCK_WAIT_MS, isMemoryPath, openReaderDatabase, openWriterDatabase } from "./open-database.ts";
+import {
+  DEFAULT_LOCK_WAIT_MS,
+  describeConnection,
+  isMemoryPath,
+  openReaderDatabase,
+  openWriterDatabase,
+} from "./open-database.ts";
 import type { Storage, StorageOpen } from "./storage.ts";
 import { StorageError, storageError } from "./storage-error.ts";
 import type { ThreadWriters } from "./thread-writers.ts";
@@ -19,11 +25,15 @@ export interface EngineHost {
   readonly syncDelayMs: number;
 }
 
-function refusing(path: string): Writer {
-  const refuse = async (): Promise<never> => {
-    throw new StorageError("readonly", `cannot write to ${JSON.stringify(path)}: it was opened for reading only`);
+/** The writer of a file that is only read; it describes the reader. */
+function refusing(path: string, reader: () => SqlDatabase): Writer {
+  return {
+    async write() {
+      throw new StorageError("readonly", `cannot write to ${JSON.stringify(path)}: it was opened for reading only`);
+    },
+    describe: async () => describeConnection(reader(), false),
+    close: async () => undefined,
   };
-  return { write: refuse, describe: refuse, close: async () => undefined };
 }
 
 async function openHere(
@@ -45,7 +55,7 @@ export async function openEngine(host: EngineHost, path: string, options: Storag
   let reader: SqlDatabase | undefined;
   const watch = createCommitWatch(host.clock, () => Number(reader?.get("PRAGMA data_version", [])?.["data_version"]));
   let writer: Writer;
-  if (options.access === "read") writer = refusing(path);
+  if (options.access === "read") writer = refusing(path, () => reader!);
   else if (host.threads !== undefined && !isMemoryPath(path))
     writer = await host.threads.open(path, options, watch.committed);
   else {

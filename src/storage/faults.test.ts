@@ -217,6 +217,7 @@ test("a file opened for reading refuses writes and is never created", async () =
   await writer.close();
   const reader = await storages.open(path, { access: "read" });
   assert.deepEqual(reader.get("SELECT v FROM kv", []), { v: 1 });
+  assert.equal((await reader.describe()).journalMode, "wal");
   await assert.rejects(reader.write([put("k", 2)]), isKind("readonly", /opened for reading only/));
   await reader.close();
 });

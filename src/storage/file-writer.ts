@@ -1,5 +1,6 @@
 import type { Clock } from "../kit/clock.ts";
 import type { SqlDatabase } from "../platform/types.ts";
+import { describeConnection } from "./open-database.ts";
 import type { StorageDescription } from "./storage.ts";
 import { isBusy, isIoError } from "./storage-error.ts";
 import type { Outcome, Transaction } from "./transaction.ts";
@@ -71,13 +72,7 @@ export class FileWriter {
   }
 
   describe(): StorageDescription {
-    const read = (sql: string): unknown => Object.values(this.#db.get(sql, []) ?? {})[0];
-    return {
-      journalMode: String(read("PRAGMA journal_mode")),
-      synchronous: Number(read("PRAGMA synchronous")),
-      sqliteVersion: String(read("SELECT sqlite_version()")),
-      threaded: this.#options.threaded,
-    };
+    return describeConnection(this.#db, this.#options.threaded);
   }
 
   /** Resolves when all that was submitted is answered and the connection is closed. */

@@ -66,3 +66,12 @@ test("outcomes survive the way back", () => {
   ];
   assert.deepEqual(decodeOutcomes(structuredClone(encodeOutcomes(outcomes))), outcomes);
 });
+
+test("what SQL has no kind for is refused before it spoils the message", () => {
+  const encoder = new BatchEncoder();
+  for (const value of [undefined, true, {}, [], () => 0, Symbol("x")])
+    assert.throws(() => encoder.add([{ sql: "SELECT ?", params: [value as unknown as null] }]), TypeError);
+  encoder.add([{ sql: "SELECT ?", params: [1] }]);
+  const { steps, blob, texts } = encoder.take();
+  assert.deepEqual(new BatchDecoder().decode(steps, blob, texts)[0]?.[0]?.params, [1]);
+});

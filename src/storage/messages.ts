@@ -43,6 +43,11 @@ export type Reply =
 
 const MAX_TEXTS = 500;
 
+function isSqlValue(value: unknown): boolean {
+  const kind = typeof value;
+  return kind === "string" || kind === "number" || value === null || kind === "bigint" || value instanceof Uint8Array;
+}
+
 /** Collects transactions into one message. Values of several kinds go side by side in one list, bytes into one buffer. */
 export class BatchEncoder {
   readonly #ids = new Map<string, number>();
@@ -53,6 +58,10 @@ export class BatchEncoder {
 
   /** Appends a transaction: number of steps, then per step id and flag, bounds, number of parameters, parameters. */
   add(steps: readonly Step[]): void {
+    // Anything else would spoil the message for all that share it.
+    for (const { sql, params } of steps)
+      for (const value of params)
+        if (!isSqlValue(value)) throw new TypeError(`a parameter of kind ${typeof value} is none for SQL: ${sql}`);
     const out = this.#steps;
     out.push(steps.length);
     for (const { sql, params, expect, returning } of steps) {

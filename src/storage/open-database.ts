@@ -1,6 +1,6 @@
 import type { Clock } from "../kit/clock.ts";
 import type { Platform, SqlDatabase } from "../platform/types.ts";
-import type { StorageOpen } from "./storage.ts";
+import type { StorageDescription, StorageOpen } from "./storage.ts";
 import { isBusy, StorageError, storageError } from "./storage-error.ts";
 
 /** What opening a file takes from the host. */
@@ -72,4 +72,15 @@ export function openReaderDatabase(sqlite: DatabaseHost["sqlite"], path: string,
     db?.close();
     throw storageError("open", path, cause);
   }
+}
+
+/** What an open connection says of itself. */
+export function describeConnection(db: SqlDatabase, threaded: boolean): StorageDescription {
+  const read = (sql: string): unknown => Object.values(db.get(sql, []) ?? {})[0];
+  return {
+    journalMode: String(read("PRAGMA journal_mode")),
+    synchronous: Number(read("PRAGMA synchronous")),
+    sqliteVersion: String(read("SELECT sqlite_version()")),
+    threaded,
+  };
 }

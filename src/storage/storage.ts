@@ -3,6 +3,7 @@ import type { SqlRow, SqlValue } from "../platform/types.ts";
 /** One statement of a transaction. */
 export interface Step {
   readonly sql: string;
+  /** Bytes among them must stay as they are until the write is answered. */
   readonly params: readonly SqlValue[];
   /** Rows that must have been changed (or returned); otherwise the whole transaction is rolled back and its caller gets an ExpectationError. */
   readonly expect?: number | { readonly min: number };

@@ -132,7 +132,12 @@ export class WriterLink implements Writer {
     this.#waiting = [];
     const { steps, blob, texts } = this.#encoder.take();
     const transfer = blob === null ? undefined : [blob.buffer];
-    this.#post({ type: "write", file: this.#file, batch, steps, blob, texts }, transfer);
+    try {
+      this.#post({ type: "write", file: this.#file, batch, steps, blob, texts }, transfer);
+    } catch (cause) {
+      // The thread has not learned the statements of this message: what follows could not be understood.
+      this.break(cause instanceof Error ? cause : new Error(String(cause)));
+    }
   }
 
   #written(reply: Extract<Reply, { type: "written" }>): void {

@@ -45,8 +45,12 @@ export function createWriterServer(host: WriterServerHost): (request: Request) =
   async function close(file: number): Promise<void> {
     const opened = files.get(file);
     files.delete(file);
-    await opened?.writer.close();
-    host.post({ type: "closed", file });
+    try {
+      await opened?.writer.close();
+    } finally {
+      // Everything was answered before; a connection that does not close cleanly leaves its log to the next opener.
+      host.post({ type: "closed", file });
+    }
   }
 
   function write(request: Extract<Request, { type: "write" }>): void {
