@@ -3,7 +3,7 @@ import type { MessageBody } from "../../kit/http-message.ts";
 import type { WireChunk, WireRequest } from "../../kit/peer-wire/decode.ts";
 
 const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
-type Decode = (frame: Uint8Array) => WireChunk<WireRequest>;
+type Decode = (frame: Uint8Array) => Promise<WireChunk<WireRequest>>;
 
 /**
  * The body of a streamed request. It is handed over whole when the first message has all of it, by the length that the request
@@ -37,7 +37,7 @@ export async function chunkedBody(
           const step = await (next ?? frames.next());
           next = undefined;
           if (step.done) return controller.close();
-          const chunk = decode(step.value);
+          const chunk = await decode(step.value);
           if (chunk.head !== undefined && (chunk.head.metadata.length > 0 || chunk.head.method !== "")) {
             throw new ConnectError("request metadata found in non-leading chunk", Code.Internal);
           }

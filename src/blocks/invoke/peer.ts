@@ -9,7 +9,7 @@ import {
   ServiceInvocation,
 } from "../../gen/dapr/proto/internals/v1/service_invocation_pb.ts";
 import type { Call, Trace } from "../../kit/call.ts";
-import { framePrefix } from "../../kit/grpc/frames.ts";
+import { readPayload } from "../../kit/grpc/payload.ts";
 import { type HeaderLines, readBody } from "../../kit/http-message.ts";
 import { InvocationFailure, type InvocationReply, type InvocationTarget } from "../../kit/invocation.ts";
 import { decodeRequestChunk, type WireRequest } from "../../kit/peer-wire/decode.ts";
@@ -53,16 +53,18 @@ export function invokePeer(accept: InvocationTarget): GrpcPart {
   });
 }
 
-/** CallLocalStream, by its path: what other sidecars call first. */
-export function invokePeerStream(accept: InvocationTarget): ReadonlyMap<string, RawHandler> {
-  return new Map([[callLocalStreamPath, (call: RawCall) => serveStream(accept, call)]]);
+/** CallLocalStream, by its path: what other sidecars call first. `maxReceiveBytes` bounds a message that comes compressed. */
+export function invokePeerStream(accept: InvocationTarget, maxReceiveBytes: number): ReadonlyMap<string, RawHandler> {
+  return new Map([[callLocalStreamPath, (call: RawCall) => serveStream(accept, call, maxReceiveBytes)]]);
 }
 
-async function serveStream(accept: InvocationTarget, rpc: RawCall): Promise<void> {
+async function serveStream(accept: InvocationTarget, rpc: RawCall, maxReceiveBytes: number): Promise<void> {
   const frames = rpc.frames[Symbol.asyncIterator]();
+  const encoding = rpc.header("grpc-encoding");
+  const decoded = async (frame: Uint8Array) => decode(await readPayload(frame, encoding, maxReceiveBytes));
   const first = await frames.next();
   if (first.done) throw new ConnectError("EOF", Code.Unknown);
-  const chunk = decoded(first.value);
+  const chunk = await decoded(first.value);
   if (chunk.head === undefined || chunk.head.metadata.length === 0) {
     throw malformed("request does not contain the required fields in the leading chunk");
   }
@@ -116,10 +118,9 @@ async function sendReply(rpc: RawCall, reply: InvocationReply): Promise<void> {
   }
 }
 
-function decoded(frame: Uint8Array) {
-  if (frame[0] !== 0) throw new ConnectError("a peer sent a compressed message", Code.Unimplemented);
+function decode(message: Uint8Array) {
   try {
-    return decodeRequestChunk(frame.subarray(framePrefix));
+    return decodeRequestChunk(message);
   } catch (error) {
     if (!(error instanceof ProtoFault)) throw error;
     throw new ConnectError(`grpc: error unmarshalling request: proto: ${error.message}`, Code.Internal);

@@ -1,0 +1,139 @@
+import { createGrpcServer } from "../../src/api/grpc/server.ts";
+import { createHttpApi } from "../../src/api/http/app.ts";
+import { type AcceptPorts, allowAll, createAccept } from "../../src/blocks/invoke/accept.ts";
+import { createGrpcTarget } from "../../src/blocks/invoke/app-grpc.ts";
+import { createHttpTarget } from "../../src/blocks/invoke/app-http.ts";
+import { invokeGrpc } from "../../src/blocks/invoke/grpc.ts";
+import { createGrpcProxy, createProxyAccept, type ProxyAccept } from "../../src/blocks/invoke/grpc-proxy.ts";
+import { invokeHttp } from "../../src/blocks/invoke/http.ts";
+import { createInvoke, type Invoke } from "../../src/blocks/invoke/invoke.ts";
+import { invokePeer, invokePeerStream } from "../../src/blocks/invoke/peer.ts";
+import { createGrpcAppChannel } from "../../src/channel/app/grpc-app.ts";
+import { createHttpAppChannel } from "../../src/channel/app/http-app.ts";
+import { createGrpcPool } from "../../src/channel/grpc/pool.ts";
+import { createPeers } from "../../src/channel/peer/peers.ts";
+import type { InvocationTarget } from "../../src/kit/invocation.ts";
+import type { Platform } from "../../src/platform/types.ts";
+import { createTracer } from "../../src/telemetry/trace.ts";
+
+/** A sidecar reduced to invocation, on real listeners. */
+export interface InvokeSidecar {
+  readonly appId: string;
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly peerAddress: string;
+  readonly invoke: Invoke;
+  readonly accept: InvocationTarget;
+  readonly proxy: ProxyAccept;
+  close(): Promise<void>;
+}
+
+export interface InvokeSidecarOptions {
+  readonly platform: Platform;
+  readonly appId: string;
+  readonly namespace?: string;
+  /** Port of an app and its protocol; absent: no app. */
+  readonly app?: { readonly port: number; readonly protocol: "http" | "grpc" };
+  readonly appToken?: string;
+  readonly maxConcurrency?: number;
+  readonly access?: AcceptPorts["access"];
+  /** Sidecars of the same process. */
+  readonly neighbours?: () => readonly InvokeSidecar[];
+  /** Internal addresses of other apps. */
+  readonly peers?: Readonly<Record<string, string>>;
+  readonly bodyLimit?: number;
+}
+
+const limit = 4 << 20;
+
+/** Starts one on loopback. */
+export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise<InvokeSidecar> {
+  const { platform, appId, namespace = "default", appToken = "", maxConcurrency = 0 } = options;
+  const { clock } = platform;
+  const access = options.access ?? allowAll;
+  const common = { platform, host: "127.0.0.1", port: options.app?.port ?? 0, appToken, maxConcurrency };
+  const httpApp = options.app?.protocol === "http" ? createHttpAppChannel({ ...common, protocol: "http" }) : undefined;
+  const grpcApp = options.app?.protocol === "grpc" ? createGrpcAppChannel({ ...common, tls: false }) : undefined;
+  const target =
+    httpApp !== undefined
+      ? createHttpTarget(httpApp, `http://127.0.0.1:${common.port}`)
+      : grpcApp === undefined
+        ? undefined
+        : createGrpcTarget(grpcApp);
+  const app = () => target;
+  const accept = createAccept({ app, access });
+  const connect = platform.connectHttp2!;
+  const pool = createGrpcPool({ connect, clock, maxReceiveBytes: limit, maxSendBytes: limit });
+  const peers = createPeers(pool);
+  const resolver = {
+    async resolve({ appId: wanted }: { readonly appId: string }) {
+      const address = options.peers?.[wanted];
+      if (address === undefined) throw new Error(`couldn't find service: ${wanted}`);
+      return address;
+    },
+    forget() {},
+  };
+  const neighbour = (wanted: string): InvokeSidecar | undefined =>
+    options.neighbours?.().find((sidecar) => sidecar.appId === wanted);
+  const self = { appId, namespace };
+  const invoke = createInvoke({
+    self,
+    host: { address: "10.1.2.3", name: "box" },
+    clock,
+    app,
+    sidecars: { find: (wanted) => neighbour(wanted)?.accept },
+    resolver,
+    peers,
+  });
+  const proxyPorts = {
+    self,
+    app: () => {
+      if (grpcApp === undefined) throw new Error("the app does not speak gRPC");
+      return grpcApp;
+    },
+    access,
+    sidecars: { find: (wanted: string) => neighbour(wanted)?.proxy },
+    resolver,
+    peers,
+  };
+  const limits = { maxReceiveBytes: limit, maxSendBytes: limit };
+  const tracer = createTracer({ samplingRate: "", hasExporter: false, random: platform.random });
+  const api = createHttpApi({
+    routes: [],
+    clock,
+    tracer,
+    fallback: invokeHttp(invoke),
+    bodyLimit: options.bodyLimit ?? limit,
+  });
+  const place = { host: "127.0.0.1", port: 0 };
+  const http = await platform.serveHttp!(place, api);
+  const grpc = await platform.serveHttp2!(
+    place,
+    createGrpcServer({ parts: [invokeGrpc(invoke)], unknown: createGrpcProxy(proxyPorts, "api"), limits, clock }),
+  );
+  const internal = await platform.serveHttp2!(
+    place,
+    createGrpcServer({
+      parts: [invokePeer(accept)],
+      raw: invokePeerStream(accept, limit),
+      unknown: createGrpcProxy(proxyPorts, "peer"),
+      limits,
+      clock,
+    }),
+  );
+  return {
+    appId,
+    httpPort: http.port,
+    grpcPort: grpc.port,
+    peerAddress: `127.0.0.1:${internal.port}`,
+    invoke,
+    accept,
+    proxy: createProxyAccept(proxyPorts),
+    async close() {
+      httpApp?.close();
+      await grpcApp?.close();
+      await pool.close();
+      await Promise.all([http.close(100), grpc.close(100), internal.close(100)]);
+    },
+  };
+}
