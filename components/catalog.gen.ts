@@ -3,9 +3,11 @@ import type { Catalog } from "../src/driver/define.ts";
 
 /** Every driver of this build by component type, loaded when first used. */
 export const catalog: Catalog = {
+  "pubsub.embedded": () => import("./pubsub/embedded/embedded.ts"),
   "secretstores.local.env": () => import("./secretstores/local.env/local.env.ts"),
   "secretstores.local.file": () => import("./secretstores/local.file/local.file.ts"),
   "state.in-memory": () => import("./state/in-memory/in-memory.ts"),
   "state.libsql": () => import("./state/libsql/libsql.ts"),
+  "state.redis": () => import("./state/redis/redis.ts"),
   "state.sqlite": () => import("./state/sqlite/sqlite.ts"),
 };

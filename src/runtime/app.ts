@@ -1,9 +1,12 @@
-import { createGrpcAppChannel, type GrpcApp } from "../channel/app/grpc-app.ts";
+import { createHttpTarget } from "../blocks/invoke/app-http.ts";
+import type { RawTarget } from "../blocks/invoke/grpc-proxy.ts";
+import type { GrpcApp, GrpcAppOptions } from "../channel/app/grpc-app.ts";
 import { type AppHealth, createAppHealth } from "../channel/app/health.ts";
 import { createHttpAppChannel, type HttpApp } from "../channel/app/http-app.ts";
 import { grpcProbe, httpProbe } from "../channel/app/probe.ts";
 import { waitForApp } from "../channel/app/wait-for-app.ts";
 import type { Options } from "../config/options.ts";
+import { InvocationFailure, type InvocationTarget } from "../kit/invocation.ts";
 import type { Platform } from "../platform/types.ts";
 import type { Log } from "../telemetry/ports.ts";
 
@@ -11,6 +14,10 @@ import type { Log } from "../telemetry/ports.ts";
 export interface App {
   readonly http?: HttpApp;
   readonly grpc?: GrpcApp;
+  /** The app for invocation; undefined without an app. */
+  readonly target: InvocationTarget | undefined;
+  /** The app for gRPC proxying; throws when it does not speak gRPC. */
+  raw(): RawTarget;
   readonly isHealthy: boolean;
   /** Waits for the app's port, then begins to probe (or counts it as healthy). `changed` runs at every change, the first success included. */
   start(changed: (isHealthy: boolean) => Promise<void>, signal: AbortSignal): Promise<void>;
@@ -26,7 +33,7 @@ export interface AppPorts {
 }
 
 /** Opens the ways into the app that the options name; without a port there are none. */
-export function createApp({ platform, options, log }: AppPorts): App {
+export async function createApp({ platform, options, log }: AppPorts): Promise<App> {
   const { app } = options;
   const isHttp = app.protocol === "http" || app.protocol === "https" || app.protocol === "h2c";
   const has = app.port > 0;
@@ -43,17 +50,25 @@ export function createApp({ platform, options, log }: AppPorts): App {
   };
   const http =
     has && isHttp ? createHttpAppChannel({ ...common, protocol: app.protocol as "http" | "https" | "h2c" }) : undefined;
-  const grpc = has && !isHttp ? createGrpcAppChannel({ ...common, tls: app.protocol === "grpcs" }) : undefined;
+  const grpc = has && !isHttp ? await openGrpcApp({ ...common, tls: app.protocol === "grpcs" }) : undefined;
+  const scheme = app.protocol === "https" ? "https" : "http";
+  const target =
+    http === undefined ? grpc?.target : createHttpTarget(http, `${scheme}://${app.channelAddress}:${app.port}`);
   const turnedUnhealthy = Promise.withResolvers<void>();
 
   function probe(): ((signal: AbortSignal) => Promise<true | string>) | undefined {
     if (http !== undefined) return httpProbe(http, app.health.path);
-    return grpc === undefined ? undefined : grpcProbe(grpc);
+    return grpc === undefined ? undefined : grpcProbe(grpc.channel);
   }
 
   return {
     ...(http !== undefined && { http }),
-    ...(grpc !== undefined && { grpc }),
+    ...(grpc !== undefined && { grpc: grpc.channel }),
+    target,
+    raw() {
+      if (grpc === undefined) throw new InvocationFailure(12, "the app does not speak gRPC");
+      return grpc.channel;
+    },
     get isHealthy() {
       return isHealthy();
     },
@@ -86,7 +101,17 @@ export function createApp({ platform, options, log }: AppPorts): App {
     close() {
       health.current?.stop();
       http?.close();
-      grpc?.close();
+      void grpc?.channel.close();
     },
   };
+}
+
+/** What gRPC needs is loaded only for apps that speak it. */
+async function openGrpcApp(options: GrpcAppOptions): Promise<{ channel: GrpcApp; target: InvocationTarget }> {
+  const [{ createGrpcAppChannel }, { createGrpcTarget }] = await Promise.all([
+    import("../channel/app/grpc-app.ts"),
+    import("../blocks/invoke/app-grpc.ts"),
+  ]);
+  const channel = createGrpcAppChannel(options);
+  return { channel, target: createGrpcTarget(channel) };
 }

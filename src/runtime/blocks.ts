@@ -8,13 +8,15 @@ import type { Components } from "../host/components.ts";
 import type { StreamHandler } from "../platform/types.ts";
 import type { Log } from "../telemetry/ports.ts";
 import type { Faces } from "./apis.ts";
-import { createApp } from "./app.ts";
+import type { App } from "./app.ts";
 import { loadAppConfig } from "./app-config.ts";
+import type { NameResolution } from "./name-resolution.ts";
 import type { SidecarControl } from "./open-sidecar.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Shared } from "./shared.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { wireSecrets, wireState } from "./wire.ts";
+import { wireInvoke } from "./wire-invoke.ts";
 import { wireMetadata } from "./wire-metadata.ts";
 
 export interface BlocksPorts {
@@ -26,6 +28,8 @@ export interface BlocksPorts {
   readonly readiness: Readiness;
   readonly log: Log;
   readonly control: SidecarControl;
+  readonly app: App;
+  readonly names: NameResolution;
 }
 
 /** The blocks of one sidecar, joined to each other and to its components. */
@@ -37,7 +41,11 @@ export interface Blocks {
   /** All components are there. */
   open(): Promise<void>;
   /** All listeners are open. */
-  announce(at: { readonly host: string; readonly internalPort: number; readonly httpPort: number }): Promise<void>;
+  announce(at: {
+    readonly hostAddress: string;
+    readonly internalPort: number;
+    readonly httpPort: number;
+  }): Promise<void>;
   appReady(signal: AbortSignal): Promise<void>;
   holdEvents(): Promise<void>;
   appUnhealthy(): Promise<void>;
@@ -46,12 +54,12 @@ export interface Blocks {
 
 /** Makes every block and joins them. */
 export function createBlocks(ports: BlocksPorts): Blocks {
-  const { shared, options, resources, components, log, control } = ports;
+  const { shared, options, resources, components, log, app, names } = ports;
   const { platform } = shared;
   const identity = { appId: options.appId, namespace: options.currentNamespace, random: platform.random };
   const state = wireState(components, identity);
   const secrets = wireSecrets(components, resources.configuration);
-  const app = createApp({ platform, options, log });
+  const invoke = wireInvoke(ports);
   const outbound = { isReady: false };
   const sidecar = wireMetadata({
     ...ports,
@@ -61,16 +69,18 @@ export function createBlocks(ports: BlocksPorts): Blocks {
     subscriptions: () => [],
   });
 
+  let withdraw = (): void => undefined;
   return {
     faces: {
       routes: [...stateHttp(state.state), ...secretsHttp(secrets), ...metadataHttp(sidecar)],
+      fallback: invoke.fallback,
       grpc: async () => {
-        const { blockParts } = await import("./grpc-faces.ts");
-        return { parts: blockParts({ state: state.state, secrets, ...sidecar }) };
+        const [{ blockParts }, { part, unknown }] = await Promise.all([import("./grpc-faces.ts"), invoke.grpc()]);
+        return { parts: [...blockParts({ state: state.state, secrets, ...sidecar }), part], unknown };
       },
       health: { isServing: () => ports.readiness.missing().length === 0, watch: ports.readiness.watch },
     },
-    peer: () => undefined,
+    peer: invoke.peer,
     async loaded(component) {
       if (component.category === "state") await state.loaded(component as LoadedComponent<"state">);
     },
@@ -81,7 +91,14 @@ export function createBlocks(ports: BlocksPorts): Blocks {
         }
       }
     },
-    async announce() {
+    async announce(at) {
+      const self = { appId: options.appId, namespace: options.currentNamespace };
+      await names.announce({ ...self, ...at });
+      withdraw = shared.sidecars.add({
+        ...self,
+        address: `${at.hostAddress}:${at.internalPort}`,
+        accept: invoke.accept,
+      });
       outbound.isReady = true;
     },
     async appReady(signal) {
@@ -101,7 +118,8 @@ export function createBlocks(ports: BlocksPorts): Blocks {
     holdEvents: async () => undefined,
     appUnhealthy: () => app.unhealthy(),
     async close() {
-      app.close();
+      withdraw();
+      await invoke.close();
     },
   };
 }

@@ -9,7 +9,7 @@ export interface LocalSidecar<Accept> {
 }
 
 /** The sidecars of this process, by app id and namespace. */
-export interface LocalSidecars<Accept = unknown> {
+export interface LocalSidecars<Accept> {
   add(sidecar: LocalSidecar<Accept>): () => void;
   find(appId: string, namespace: string): LocalSidecar<Accept> | undefined;
 }

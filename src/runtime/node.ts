@@ -1,5 +1,6 @@
 import type { Catalog } from "../driver/define.ts";
 import type { Platform } from "../platform/types.ts";
+import { createAppRegistry } from "../registry/app-registry.ts";
 import { createStorages } from "../storage/storages.ts";
 import { createLocalSidecars } from "./local-sidecars.ts";
 import type { Shared } from "./shared.ts";
@@ -24,6 +25,7 @@ export interface RuntimeNode {
 /** Makes a node without sidecars. */
 export function createNode({ platform, catalog, version, dataDir }: NodeSettings): RuntimeNode {
   const running = new Set<Sidecar>();
+  const { files, process } = platform;
   const shared: Shared = {
     platform,
     catalog,
@@ -31,6 +33,10 @@ export function createNode({ platform, catalog, version, dataDir }: NodeSettings
     dataDir,
     storages: createStorages({ platform }),
     sidecars: createLocalSidecars(),
+    registry:
+      dataDir === undefined || files === undefined || process === undefined
+        ? undefined
+        : createAppRegistry({ files, process, dataDir }),
   };
   return {
     start(settings) {

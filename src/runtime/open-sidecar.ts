@@ -3,11 +3,13 @@ import { type Cleanup, createCleanup } from "../kit/cleanup.ts";
 import type { Listener, StreamHandler } from "../platform/types.ts";
 import { createMetricsHandler } from "../telemetry/metrics-listener.ts";
 import { createApis } from "./apis.ts";
+import { createApp } from "./app.ts";
 import { createBlocks } from "./blocks.ts";
-import { createSidecarComponents } from "./components.ts";
+import { createSidecarComponents, driverContext } from "./components.ts";
 import { hostAddress, isLoopbackOnly } from "./host-address.ts";
 import { listenGrpc, listenHttp, placesOf } from "./listen.ts";
 import { allowedComponents, readResources, unenforceable } from "./load-resources.ts";
+import { openNameResolution } from "./name-resolution.ts";
 import { createReadiness } from "./readiness.ts";
 import type { Shared } from "./shared.ts";
 import type { SidecarSettings } from "./sidecar.ts";
@@ -120,7 +122,28 @@ async function openSteps(
     onLoaded: (component) => blocks.loaded(component),
   });
   opening.defer(() => components.closeAll());
-  const blocks = createBlocks({ shared, options, resources, components, telemetry, readiness, log, control });
+  const app = await createApp({ platform, options, log });
+  opening.defer(() => app.close());
+  const names = await openNameResolution({
+    shared,
+    options,
+    configuration,
+    log,
+    context: (name, signal) => driverContext({ shared, options, log, env }, name, signal),
+  });
+  opening.defer(() => names.close());
+  const blocks = createBlocks({
+    shared,
+    options,
+    resources,
+    components,
+    telemetry,
+    readiness,
+    log,
+    control,
+    app,
+    names,
+  });
   opening.defer(() => blocks.close());
   const found = change === undefined ? resources.components : await change(resources.components);
   await components.loadAll(allowedComponents(found, configuration, log));
@@ -148,7 +171,7 @@ async function openSteps(
     internalAddress: `${peerHost}:${internal.port}`,
     metricsPort,
   };
-  await blocks.announce({ host: peerHost, internalPort: internal.port, httpPort });
+  await blocks.announce({ hostAddress: peerHost, internalPort: internal.port, httpPort });
   control.signal.throwIfAborted();
 
   return {

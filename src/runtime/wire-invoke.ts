@@ -1,0 +1,147 @@
+import { lazyStreams } from "../api/grpc/lazy.ts";
+import type { GrpcPart } from "../api/grpc/part.ts";
+import type { RawHandler } from "../api/grpc/raw.ts";
+import type { Fallback } from "../api/http/route.ts";
+import { allowAll, createAccept } from "../blocks/invoke/accept.ts";
+import type { ProxyAccept, ProxyPorts, RawTarget } from "../blocks/invoke/grpc-proxy.ts";
+import { invokeHttp } from "../blocks/invoke/http.ts";
+import { createInvoke } from "../blocks/invoke/invoke.ts";
+import type { Peers } from "../channel/peer/peers.ts";
+import { createPeerResolver } from "../channel/peer/resolve.ts";
+import type { Options } from "../config/options.ts";
+import type { InvocationTarget } from "../kit/invocation.ts";
+import type { StreamHandler } from "../platform/types.ts";
+import { createInvokeMetrics } from "../telemetry/invoke-metrics.ts";
+import type { App } from "./app.ts";
+import { hostAddress } from "./host-address.ts";
+import type { LocalSidecar } from "./local-sidecars.ts";
+import type { NameResolution } from "./name-resolution.ts";
+import type { Shared } from "./shared.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+/** The side of a sidecar that others of its process call without a hop. */
+export interface LocalAccept {
+  readonly invoke: InvocationTarget;
+  readonly proxy: ProxyAccept;
+}
+
+export interface WiredInvoke {
+  readonly fallback: Fallback;
+  /** RPCs and the proxy for foreign services; loaded with gRPC. */
+  grpc(): Promise<{ readonly part: GrpcPart; readonly unknown: RawHandler }>;
+  /** The handler of the peer listener, loaded with its first stream. */
+  readonly peer: StreamHandler;
+  readonly accept: LocalAccept;
+  close(): Promise<void>;
+}
+
+export interface InvokeWiring {
+  readonly shared: Shared;
+  readonly options: Options;
+  readonly telemetry: Telemetry;
+  readonly app: App;
+  readonly names: NameResolution;
+}
+
+/** Port of peers whose resolver knows names only. */
+const peerPort = 50_002;
+
+/** Joins invocation to the app, to the sidecars of this process and to those of others. */
+export function wireInvoke({ shared, options, telemetry, app, names }: InvokeWiring): WiredInvoke {
+  const { platform } = shared;
+  const { clock } = platform;
+  const self = { appId: options.appId, namespace: options.currentNamespace };
+  const limits = { maxReceiveBytes: options.maxBodySize, maxSendBytes: options.maxBodySize };
+  const meter = createInvokeMetrics(telemetry.registry, telemetry.latencyBuckets);
+  const resolver = createPeerResolver({ resolvers: names.resolvers, clock, random: platform.random, port: peerPort });
+
+  const loaded = loadOnce(async () => {
+    const [{ createGrpcPool }, { createPeers }] = await Promise.all([
+      import("../channel/grpc/pool.ts"),
+      import("../channel/peer/peers.ts"),
+    ]);
+    if (platform.connectHttp2 === undefined) throw new Error(`the ${platform.name} runtime cannot call other sidecars`);
+    const pool = createGrpcPool({ connect: platform.connectHttp2, clock, idleMs: options.peerMaxIdleMs, ...limits });
+    return { pool, peers: createPeers(pool) };
+  });
+  const peers: Pick<Peers, "invoke"> = {
+    invoke: async (peer, request, call) => (await loaded.get()).peers.invoke(peer, request, call),
+  };
+
+  const accept = createAccept({ app: () => app.target, access: allowAll, meter });
+  const proxyPorts = async (): Promise<ProxyPorts> => {
+    const { peers: target } = await loaded.get();
+    return {
+      self,
+      app: (): RawTarget => app.raw(),
+      access: allowAll,
+      sidecars: { find: (appId, namespace) => acceptOf(shared.sidecars.find(appId, namespace))?.proxy },
+      resolver,
+      peers: target,
+      meter,
+    };
+  };
+  const proxy = loadOnce(async () => {
+    const [{ createGrpcProxy, createProxyAccept }, ports] = await Promise.all([
+      import("../blocks/invoke/grpc-proxy.ts"),
+      proxyPorts(),
+    ]);
+    return {
+      api: createGrpcProxy(ports, "api"),
+      peer: createGrpcProxy(ports, "peer"),
+      accept: createProxyAccept(ports),
+    };
+  });
+
+  const invoke = createInvoke({
+    self,
+    host: { address: hostAddress(options, platform), name: platform.process?.hostname ?? "" },
+    clock,
+    app: () => app.target,
+    sidecars: { find: (appId, namespace) => acceptOf(shared.sidecars.find(appId, namespace))?.invoke },
+    resolver,
+    peers,
+    meter,
+  });
+  return {
+    fallback: invokeHttp(invoke),
+    async grpc() {
+      const [{ invokeGrpc }, { api }] = await Promise.all([import("../blocks/invoke/grpc.ts"), proxy.get()]);
+      return { part: invokeGrpc(invoke), unknown: api };
+    },
+    peer: lazyStreams(async () => {
+      const [{ createGrpcServer }, { invokePeer, invokePeerStream }, { peer: unknown }] = await Promise.all([
+        import("../api/grpc/server.ts"),
+        import("../blocks/invoke/peer.ts"),
+        proxy.get(),
+      ]);
+      return createGrpcServer({ parts: [invokePeer(accept)], raw: invokePeerStream(accept), unknown, limits, clock });
+    }),
+    accept: {
+      invoke: accept,
+      proxy: { accept: async (call, caller) => (await proxy.get()).accept.accept(call, caller) },
+    },
+    async close() {
+      await (await loaded.made())?.pool.close();
+    },
+  };
+}
+
+function acceptOf(sidecar: LocalSidecar<LocalAccept> | undefined): LocalAccept | undefined {
+  return sidecar?.accept;
+}
+
+/** Makes something when it is first asked for; a failure is not kept. */
+function loadOnce<T>(load: () => Promise<T>): { get(): Promise<T>; made(): Promise<T | undefined> } {
+  let loading: Promise<T> | undefined;
+  return {
+    get() {
+      loading ??= load().catch((error: unknown) => {
+        loading = undefined;
+        throw error;
+      });
+      return loading;
+    },
+    made: async () => loading,
+  };
+}
