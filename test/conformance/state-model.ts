@@ -19,7 +19,7 @@ export function modelCases({ check, has, stale, traits }: StateSuite): void {
       fc.asyncProperty(fc.array(operation, { maxLength: 25 }), async (operations) => {
         const own = (each: string): string => key(`${round}-${each}`);
         round++;
-        const model = new Map<string, { text: string; etag: string | null }>();
+        const model = new Map<string, { text: string; etag: string | null; marked: boolean }>();
         const refresh = async (each: string): Promise<void> => {
           const item = await store.get(getOf(own(each)), signal);
           assert.equal(textOf(item), model.get(each)?.text ?? null);
@@ -32,9 +32,11 @@ export function modelCases({ check, has, stale, traits }: StateSuite): void {
           const known = model.get(each);
           const put = async (more: Partial<StateSet>): Promise<void> => {
             await store.set({ ...request, ...more }, signal);
-            model.set(each, { text, etag: null });
+            const marked = more.concurrency === "first-write" || (known?.marked ?? false);
+            model.set(each, { text, etag: null, marked: marked && (traits.firstWriteMarks ?? false) });
           };
-          if (op === "set") await put({});
+          if (op === "set" && known?.marked) await assert.rejects(put({}), isDriverError());
+          else if (op === "set") await put({});
           else if (op === "etag" && known?.etag) await put({ etag: known.etag });
           else if (op === "stale" && known !== undefined && has("ETAG"))
             await assert.rejects(put({ etag: stale }), isDriverError("etagMismatch"));

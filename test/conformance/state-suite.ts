@@ -18,6 +18,8 @@ export interface StateTraits {
   readonly deleteOfAbsentKey?: "mismatch" | "success";
   /** First-write without ETag over a key that an ordinary write made. Default `refused`. */
   readonly firstWriteOverOrdinary?: "refused" | "stored";
+  /** Whether a key that a first-write made refuses later writes without ETag. Default false. */
+  readonly firstWriteMarks?: boolean;
   /** Whether a write without a time to live removes the one before. Default true. */
   readonly rewriteClearsTtl?: boolean;
   /** Whether get tells `ttlExpireTime`. Default true. */
