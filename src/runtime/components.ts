@@ -2,17 +2,16 @@ import { componentProperties } from "../config/component-properties.ts";
 import type { Options } from "../config/options.ts";
 import type { DriverContext } from "../driver/context.ts";
 import type { ComponentResource, LoadedComponent } from "../host/component.ts";
-import { type Components, createComponents } from "../host/components.ts";
+import { type ComponentMeter, type Components, createComponents } from "../host/components.ts";
 import type { Storage, StorageOpen } from "../storage/storage.ts";
 import type { Log } from "../telemetry/ports.ts";
-import { createGuard } from "./guard.ts";
+import { createGuard, type OperationMeter } from "./guard.ts";
 import type { Shared } from "./shared.ts";
-import type { Telemetry } from "./telemetry.ts";
 
 export interface SidecarComponentsPorts {
-  readonly shared: Shared;
-  readonly options: Options;
-  readonly telemetry: Telemetry;
+  readonly shared: Pick<Shared, "platform" | "catalog" | "storages" | "dataDir">;
+  readonly options: Pick<Options, "appId" | "namespace" | "podName">;
+  readonly telemetry: { readonly components: ComponentMeter; readonly operations: OperationMeter };
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
   onLoaded(component: LoadedComponent): Promise<void>;
@@ -22,7 +21,12 @@ export interface SidecarComponentsPorts {
 const syncNames: readonly string[] = ["off", "normal", "full", "extra"];
 
 /** Opens an engine; at level debug the log tells how its running writer commits. */
-async function openStorage(shared: Shared, log: Log, path: string, open?: StorageOpen): Promise<Storage> {
+async function openStorage(
+  shared: SidecarComponentsPorts["shared"],
+  log: Log,
+  path: string,
+  open?: StorageOpen,
+): Promise<Storage> {
   const storage = await shared.storages.open(path, open);
   if (log.level === "debug") {
     const { journalMode, synchronous } = await storage.describe();

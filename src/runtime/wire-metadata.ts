@@ -17,12 +17,12 @@ export interface WiredMetadata {
 }
 
 export interface MetadataWiring {
-  readonly options: Options;
+  readonly options: Pick<Options, "appId" | "app">;
   readonly resources: Resources;
   readonly components: Components;
-  readonly readiness: Readiness;
+  readonly readiness: Pick<Readiness, "missing">;
   readonly outbound: { readonly isReady: boolean };
-  readonly control: SidecarControl;
+  readonly control: Pick<SidecarControl, "extended" | "shutdown" | "kill">;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;

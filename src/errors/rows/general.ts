@@ -46,4 +46,12 @@ export const generalRows = {
     tag: "ERR_DIRECT_INVOKE",
     text: () => "failed getting app id either from the URL path or the header dapr-app-id",
   }),
+  /** An API that this host cannot serve. Upstream has no such host. */
+  notOnHost: row<{ api: string; host: string }>()({
+    category: "common",
+    http: 501,
+    grpc: "Unimplemented",
+    tag: "ERR_NOT_ON_HOST",
+    text: (p) => `${p.api} is not served on the ${p.host} runtime, which runs only while it answers: ask a sidecar`,
+  }),
 };
