@@ -21,6 +21,8 @@ export type Delivery = "ack" | "retry";
 export interface SubscribeRequest {
   readonly topic: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** The handler gathers so many messages before it settles any: a broker that limits them should allow at least as many at once. */
+  readonly atOnce?: number;
 }
 export interface BulkEntry {
   readonly entryId: string;

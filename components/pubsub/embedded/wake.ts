@@ -1,0 +1,90 @@
+import type { Clock } from "../../../src/kit/clock.ts";
+import type { Platform, UdpSocket } from "../../../src/platform/types.ts";
+
+/** Tells other processes of this machine that a topic has news, by a datagram on loopback. */
+export interface Wake {
+  /** Starts to listen; the port is 0 where the host has no UDP, and others then notice commits by themselves within a second. */
+  listen(): Promise<number>;
+  /** Something new is on disk. Datagrams of a moment go together. `toAll` also reaches components of this process. */
+  notify(topic: number, toAll?: boolean): void;
+  /** Sends what is due, then stops. */
+  close(): Promise<void>;
+}
+
+export interface WakePorts {
+  readonly udp: Platform["udp"];
+  readonly clock: Pick<Clock, "after" | "monotonic">;
+  /** Ports of those who listen to the topic. */
+  peers(topic: number, toAll: boolean): readonly number[];
+  woken(topic: number): void;
+}
+
+const HOST = "127.0.0.1";
+/** `PLN1`: whatever else arrives at the port is not for us. */
+const MARK = 0x504c4e31;
+const PAUSE_MS = 1;
+
+function encode(topic: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MARK);
+  view.setUint32(4, topic);
+  return bytes;
+}
+
+function decode(data: Uint8Array): number | undefined {
+  if (data.length !== 8) return undefined;
+  const view = new DataView(data.buffer, data.byteOffset, 8);
+  return view.getUint32(0) === MARK ? view.getUint32(4) : undefined;
+}
+
+/** The wake-ups of one component instance. */
+export function createWake({ udp, clock, peers, woken }: WakePorts): Wake {
+  let socket: Promise<UdpSocket | undefined> | undefined;
+  let isClosed = false;
+  const news = new Map<number, boolean>();
+  let isDue = false;
+  let sentAt = Number.NEGATIVE_INFINITY;
+
+  function open(): Promise<UdpSocket | undefined> {
+    socket ??=
+      udp === undefined
+        ? Promise.resolve(undefined)
+        : udp({
+            host: HOST,
+            port: 0,
+            onMessage(data) {
+              const topic = decode(data);
+              if (topic !== undefined && !isClosed) woken(topic);
+            },
+          }).catch(() => undefined);
+    return socket;
+  }
+  async function send(): Promise<void> {
+    isDue = false;
+    sentAt = clock.monotonic();
+    const letters = [...news].map(([topic, toAll]) => [topic, peers(topic, toAll)] as const);
+    news.clear();
+    if (isClosed || letters.every(([, ports]) => ports.length === 0)) return;
+    const opened = await open();
+    for (const [topic, ports] of letters) for (const port of ports) opened?.send(encode(topic), HOST, port);
+  }
+
+  return {
+    listen: async () => (await open())?.port ?? 0,
+    notify(topic, toAll = false) {
+      if (udp === undefined || isClosed) return;
+      news.set(topic, toAll || news.get(topic) === true);
+      if (isDue) return;
+      isDue = true;
+      const due = sentAt + PAUSE_MS - clock.monotonic();
+      if (due > 0) clock.after(due, () => void send());
+      else queueMicrotask(() => void send());
+    },
+    async close() {
+      if (news.size > 0) await send();
+      isClosed = true;
+      (await socket)?.close();
+    },
+  };
+}
