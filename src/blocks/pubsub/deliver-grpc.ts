@@ -1,0 +1,139 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  TopicEventResponse_TopicEventResponseStatus as Status,
+  TopicEventBulkRequestSchema,
+  TopicEventBulkResponseSchema,
+  TopicEventRequestSchema,
+  TopicEventResponseSchema,
+} from "../../gen/dapr/proto/runtime/v1/appcallback_pb.ts";
+import type { GrpcAppChannel, GrpcReply } from "../../kit/app-channel.ts";
+import type { Trace } from "../../kit/call.ts";
+import { discoverGrpc } from "./discover-grpc.ts";
+import { eventFields, topicEventRequest } from "./grpc-event.ts";
+import type { BulkEventEntry, BulkTopicEvent, Metadata, TopicEvent } from "./model.ts";
+import { type BulkVerdict, DeliveryError, type PubSubLog, type SubscriberApp, type Verdict } from "./ports.ts";
+import { traceOfEvent } from "./receive.ts";
+
+const service = "/dapr.proto.runtime.v1.AppCallback";
+const bulkMethods = [`${service}/OnBulkTopicEvent`, `${service}Alpha/OnBulkTopicEventAlpha1`] as const;
+
+export interface GrpcSubscriberPorts {
+  readonly channel: GrpcAppChannel;
+  /** The trace of a step below `parent`. */
+  span(parent: Trace): Trace;
+  readonly log: PubSubLog;
+}
+
+/** Metadata of a message and the trace of its event as the metadata of the call. */
+function callMetadata(metadata: Metadata, trace: Trace): Record<string, string> {
+  const sent: Record<string, string> = {};
+  for (const name in metadata) {
+    const folded = name.toLowerCase();
+    if (folded === "content-type" || folded === "content-length" || !/^[0-9a-z_.-]+$/.test(folded)) continue;
+    // Values are printable ASCII on this wire.
+    if (/^[\x20-\x7e]*$/.test(metadata[name]!) && !folded.startsWith("grpc-")) sent[folded] = metadata[name]!;
+  }
+  if (trace.traceparent !== "") sent["traceparent"] = trace.traceparent;
+  if (trace.tracestate !== "") sent["tracestate"] = trace.tracestate;
+  return sent;
+}
+
+function isUnimplemented(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === Code.Unimplemented;
+}
+
+function failure(error: unknown, what: string): DeliveryError {
+  if (error instanceof DeliveryError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  const code = error instanceof ConnectError ? { code: error.code } : {};
+  return new DeliveryError(`error returned from app while processing ${what}: ${why}`, { ...code, cause: error });
+}
+
+function bulkEntry({ entryId, event, contentType, metadata }: BulkEventEntry) {
+  const common = { entryId, contentType, metadata: { ...metadata } };
+  if (event instanceof Uint8Array) return { ...common, event: { case: "bytes" as const, value: event } };
+  return { ...common, event: { case: "cloudEvent" as const, value: eventFields(event) } };
+}
+
+function bulkVerdict(entryId: string, status: Status): BulkVerdict {
+  if (status === Status.SUCCESS) return "success";
+  if (status === Status.DROP) return "drop";
+  const name = status === Status.RETRY ? "RETRY status" : "unknown status";
+  return new Error(`${name} returned from app while processing pub/sub event for entry id: ${entryId}`);
+}
+
+/** An app that speaks gRPC as a subscriber. */
+export function createGrpcSubscriber({ channel, span, log }: GrpcSubscriberPorts): SubscriberApp {
+  const traceOf = (event: TopicEvent["event"]): Trace => span({ ...traceOfEvent(event), baggage: "" });
+
+  return {
+    discover: (signal) => discoverGrpc(channel, log, signal),
+
+    async deliver(event, signal): Promise<Verdict> {
+      const id = event.event["id"];
+      let status: Status;
+      try {
+        const message = toBinary(TopicEventRequestSchema, create(TopicEventRequestSchema, topicEventRequest(event)));
+        const metadata = callMetadata(event.metadata, traceOf(event.event));
+        const reply = await channel.unary(`${service}/OnTopicEvent`, message, metadata, signal);
+        ({ status } = fromBinary(TopicEventResponseSchema, reply.message));
+      } catch (error) {
+        if (!isUnimplemented(error)) throw failure(error, `pub/sub event ${id}`);
+        log.warn(`non-retriable error returned from app while processing pub/sub event ${id}: ${error}`);
+        return "unknownMethod";
+      }
+      if (status === Status.SUCCESS) return "success";
+      if (status === Status.RETRY)
+        throw new DeliveryError(`RETRY status returned from app while processing pub/sub event ${id}`);
+      if (status !== Status.DROP)
+        throw new DeliveryError(`unknown status returned from app while processing pub/sub event ${id}: ${status}`);
+      log.warn(`DROP status returned from app while processing pub/sub event ${id}`);
+      return "drop";
+    },
+
+    async deliverBulk(bulk: BulkTopicEvent, signal) {
+      const verdicts = new Map<string, BulkVerdict>();
+      const entries: ReturnType<typeof bulkEntry>[] = [];
+      for (const entry of bulk.entries) {
+        try {
+          entries.push(bulkEntry(entry));
+        } catch (error) {
+          verdicts.set(entry.entryId, failure(error, `entry ${entry.entryId}`));
+        }
+      }
+      const last = bulk.entries.findLast(({ event }) => !(event instanceof Uint8Array))?.event;
+      const trace = last === undefined ? undefined : traceOf(last as TopicEvent["event"]);
+      const metadata = callMetadata(bulk.metadata, trace ?? { traceparent: "", tracestate: "", baggage: "" });
+      const { id, topic, pubsubName, path } = bulk;
+      const message = toBinary(
+        TopicEventBulkRequestSchema,
+        create(TopicEventBulkRequestSchema, {
+          id,
+          entries,
+          metadata: { ...bulk.metadata },
+          topic,
+          pubsubName,
+          type: "com.dapr.event.sent.bulk",
+          path,
+        }),
+      );
+      let reply: GrpcReply | undefined;
+      for (const [index, method] of bulkMethods.entries()) {
+        try {
+          reply = await channel.unary(method, message, metadata, signal);
+          break;
+        } catch (error) {
+          if (!isUnimplemented(error)) throw failure(error, "bulk pub/sub event");
+          if (index === 0) continue;
+          log.warn(`non-retriable error returned from app while processing bulk pub/sub event: ${error}`);
+          for (const { entryId } of bulk.entries) verdicts.set(entryId, "success");
+          return verdicts;
+        }
+      }
+      const answer = fromBinary(TopicEventBulkResponseSchema, reply?.message ?? new Uint8Array());
+      for (const { entryId, status } of answer.statuses) verdicts.set(entryId, bulkVerdict(entryId, status));
+      return verdicts;
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import type { HttpAppChannel } from "../../kit/app-channel.ts";
+import { encodeBase64 } from "../../kit/base64.ts";
+import { decodeUtf8, encodeUtf8 } from "../../kit/bytes.ts";
+import type { Trace } from "../../kit/call.ts";
+import { decodeGoJson, encodeGoJson } from "../../kit/go-json.ts";
+import { decodeGoShape, goShape } from "../../kit/go-shape.ts";
+import type { HttpReply } from "../../kit/http-message.ts";
+import { cloudEventType } from "./content-type.ts";
+import { discoverHttp } from "./discover-http.ts";
+import { readReply } from "./http-reply.ts";
+import type { BulkEventEntry, BulkTopicEvent, CloudEvent, Metadata } from "./model.ts";
+import { type BulkVerdict, DeliveryError, type PubSubLog, type SubscriberApp, type Verdict } from "./ports.ts";
+import { traceOfEvent } from "./receive.ts";
+
+export interface HttpSubscriberPorts {
+  readonly appId: string;
+  readonly channel: HttpAppChannel;
+  /** The trace of a step below `parent`. */
+  span(parent: Trace): Trace;
+  readonly log: PubSubLog;
+}
+
+const statusShape = goShape.struct("pubsub.AppResponse", { status: goShape.text });
+const bulkShape = goShape.struct("pubsub.AppBulkResponse", {
+  statuses: goShape.list(
+    "[]pubsub.AppBulkResponseEntry",
+    goShape.struct("pubsub.AppBulkResponseEntry", { entryId: goShape.text, status: goShape.text }),
+  ),
+});
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** What the call says of itself. */
+const reserved: ReadonlySet<string> = new Set(["content-type", "content-length", "traceparent", "tracestate"]);
+
+/** A header name as Go writes it. */
+function headerName(name: string): string {
+  return name.toLowerCase().replace(/(^|-)[a-z]/g, (found) => found.toUpperCase());
+}
+
+function headersOf(contentType: string, metadata: Metadata, trace: Trace | undefined): [string, string][] {
+  const headers: [string, string][] = [["Content-Type", contentType]];
+  for (const name in metadata) {
+    const value = metadata[name]!;
+    // A name or value that cannot be sent must not keep the event from the app for ever.
+    if (reserved.has(name.toLowerCase()) || !token.test(name) || /[\r\n\0]/.test(value)) continue;
+    headers.push([headerName(name), value]);
+  }
+  if (trace !== undefined && trace.traceparent !== "") {
+    headers.push(["traceparent", trace.traceparent]);
+    if (trace.tracestate !== "") headers.push(["tracestate", trace.tracestate]);
+  }
+  return headers;
+}
+
+/** A route as it was written, as the target of a request. */
+function targetOf(route: string): { readonly path: string; readonly query: string } {
+  const mark = route.indexOf("?");
+  const path = mark < 0 ? route : route.slice(0, mark);
+  return { path: path.startsWith("/") ? path : `/${path}`, query: mark < 0 ? "" : route.slice(mark + 1) };
+}
+
+function decodeAnswer(body: Uint8Array): string | undefined {
+  try {
+    return decodeGoShape(decodeGoJson(body), statusShape).status;
+  } catch {
+    return undefined;
+  }
+}
+
+function bulkItem({ entryId, event, contentType, metadata }: BulkEventEntry): string {
+  const isRaw = event instanceof Uint8Array;
+  const text = isRaw ? `"${encodeBase64(event)}"` : encodeGoJson(event, { sortKeys: true });
+  const type = encodeGoJson(contentType || (isRaw ? "application/octet-stream" : cloudEventType));
+  const details = encodeGoJson(metadata, { sortKeys: true });
+  return `{"entryId":${encodeGoJson(entryId)},"event":${text},"metadata":${details},"contentType":${type}}`;
+}
+
+function bulkBody({ id, entries, metadata, pubsubName, topic }: BulkTopicEvent): Uint8Array {
+  const rest = encodeGoJson({ id, metadata, pubsubname: pubsubName, topic, type: "com.dapr.event.sent.bulk" });
+  return encodeUtf8(`{"entries":[${entries.map(bulkItem).join(",")}],${rest.slice(1)}`);
+}
+
+function bulkVerdict(entryId: string, status: string): BulkVerdict {
+  if (status === "SUCCESS") return "success";
+  if (status === "DROP") return "drop";
+  if (status === "" || status === "RETRY")
+    return new Error(`RETRY required while processing bulk subscribe event for entry id: ${entryId}`);
+  return new Error(`unknown status returned from app while processing bulk subscribe event ${entryId}: ${status}`);
+}
+
+/** An app that speaks HTTP as a subscriber. */
+export function createHttpSubscriber({ appId, channel, span, log }: HttpSubscriberPorts): SubscriberApp {
+  async function post(
+    route: string,
+    headers: [string, string][],
+    body: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number; readonly body: Uint8Array }> {
+    let reply: HttpReply;
+    try {
+      reply = await channel.call({ method: "POST", ...targetOf(route), headers, body }, signal);
+      return { status: reply.status, body: await readReply(reply) };
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new DeliveryError(`error returned from app channel while sending pub/sub event to app: ${why}`, { cause });
+    }
+  }
+  const traceOf = (event: CloudEvent): Trace => span({ ...traceOfEvent(event), baggage: "" });
+
+  return {
+    discover: (signal) => discoverHttp(channel, appId, log, signal),
+
+    async deliver({ event, body, topic, path, metadata }, signal): Promise<Verdict> {
+      const id = event["id"];
+      const reply = await post(path, headersOf(cloudEventType, metadata, traceOf(event)), body, signal);
+      const { status: code } = reply;
+      if (code >= 200 && code <= 299) {
+        const status = reply.body.length === 0 ? "" : (decodeAnswer(reply.body) ?? "");
+        if (status === "" || status === "SUCCESS") return "success";
+        if (status === "DROP") {
+          log.warn(`DROP status returned from app while processing pub/sub event ${id}`);
+          return "drop";
+        }
+        if (status === "RETRY")
+          throw new DeliveryError(`RETRY status returned from app while processing pub/sub event ${id}`);
+        throw new DeliveryError(
+          `unknown status returned from app while processing pub/sub event ${id}, status: ${status}`,
+        );
+      }
+      const text = decodeUtf8(reply.body);
+      if (code === 404) {
+        log.error(
+          `non-retriable error returned from app while processing pub/sub event ${id}: ${text}. status code returned: 404`,
+        );
+        return "drop";
+      }
+      throw new DeliveryError(
+        `retriable error returned from app while processing pub/sub event ${id}, topic: ${topic}, body: ${text}. status code returned: ${code}`,
+        { code },
+      );
+    },
+
+    async deliverBulk(bulk, signal) {
+      const verdicts = new Map<string, BulkVerdict>();
+      const last = bulk.entries.findLast(({ event }) => !(event instanceof Uint8Array))?.event;
+      const trace = last === undefined ? undefined : traceOf(last as CloudEvent);
+      const headers = headersOf("application/json", bulk.metadata, trace);
+      const reply = await post(bulk.path, headers, bulkBody(bulk), signal);
+      const { status: code } = reply;
+      if (code === 404) {
+        log.error(
+          "Non-retriable error returned from app while processing bulk pub/sub event. status code returned: 404",
+        );
+        for (const { entryId } of bulk.entries) verdicts.set(entryId, "success");
+        return verdicts;
+      }
+      if (code < 200 || code > 299)
+        throw new DeliveryError(
+          `Retriable error returned from app while processing bulk pub/sub event, topic: ${bulk.topic}. status code returned: ${code}`,
+          { code },
+        );
+      try {
+        const { statuses } = decodeGoShape(decodeGoJson(reply.body), bulkShape);
+        for (const { entryId, status } of statuses ?? []) verdicts.set(entryId, bulkVerdict(entryId, status));
+      } catch (cause) {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        throw new DeliveryError(`failed unmarshalling app response for bulk subscribe: ${why}`, { cause });
+      }
+      return verdicts;
+    },
+  };
+}

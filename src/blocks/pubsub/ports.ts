@@ -1,0 +1,103 @@
+import type { PubSub } from "../../driver/pubsub.ts";
+import type { Trace } from "../../kit/call.ts";
+import type { Clock } from "../../kit/clock.ts";
+import type { Random } from "../../kit/random.ts";
+import type { BulkTopicEvent, SubscriptionSpec, TopicEvent } from "./model.ts";
+
+/** Who may use which topics of a broker. An empty list does not limit, a list of one empty name allows nothing. */
+export interface TopicScopes {
+  readonly publishing: readonly string[];
+  readonly subscribing: readonly string[];
+  readonly allowed: readonly string[];
+  readonly protected: readonly string[];
+}
+
+/** A loaded broker, ready for requests. Made by `openBroker`. */
+export interface Broker {
+  readonly name: string;
+  /** Guarded driver instance. */
+  readonly pubsub: PubSub;
+  readonly scopes: TopicScopes;
+  /** Its topics carry the namespace in front. */
+  readonly isNamespaced: boolean;
+}
+
+/** What the app did with an event: took it, wants no more of it (it goes to the dead letters), or has no such method (it is acknowledged). */
+export type Verdict = "success" | "drop" | "unknownMethod";
+
+/** The app did not take an event, and may get it again. */
+export class DeliveryError extends Error {
+  /** HTTP status or gRPC code of the app's answer; undefined when there was none. */
+  readonly code: number | undefined;
+  /** The event itself is at fault: the app was not called. */
+  readonly isLocal: boolean;
+  constructor(message: string, options: { code?: number; isLocal?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = "DeliveryError";
+    this.code = options.code;
+    this.isLocal = options.isLocal ?? false;
+  }
+}
+
+/** Outcome of one entry of a bulk delivery. */
+export type BulkVerdict = "success" | "drop" | Error;
+
+/** The way of events into an app. */
+export interface EventSink {
+  /** Rejects with a DeliveryError when the event should come again. */
+  deliver(event: TopicEvent, signal: AbortSignal): Promise<Verdict>;
+  /** Answers every entry. Rejects with a DeliveryError when the app took none of them. */
+  deliverBulk(bulk: BulkTopicEvent, signal: AbortSignal): Promise<ReadonlyMap<string, BulkVerdict>>;
+}
+
+/** An app that gets events and can be asked for its own subscriptions. */
+export interface SubscriberApp extends EventSink {
+  /** The subscriptions that the app asks for; rejects when it gives no usable answer. */
+  discover(signal: AbortSignal): Promise<readonly SubscriptionSpec[]>;
+}
+
+/** Runs an operation under a policy of timeouts, retries and breakers. */
+export type Policy = <T>(run: (signal: AbortSignal) => Promise<T>, signal: AbortSignal) => Promise<T>;
+
+export interface PubSubLog {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/** Counts what passes; times in milliseconds. */
+export interface PubSubMeter {
+  pubsubPublished(component: string, topic: string, success: boolean, ms: number): void;
+  pubsubBulkPublished(component: string, topic: string, success: boolean, published: number, ms: number): void;
+  pubsubDelivered(component: string, topic: string, processStatus: string, status: string, ms: number): void;
+  pubsubBulkDelivered(component: string, topic: string, ms: number): void;
+  pubsubBulkEntries(component: string, topic: string, processStatus: string, entries: number): void;
+}
+
+/** What the pub/sub block needs of its surroundings. */
+export interface PubSubPorts {
+  readonly appId: string;
+  /** Empty when there is none. */
+  readonly namespace: string;
+  readonly brokers: {
+    find(name: string): Broker | undefined;
+    list(): readonly Broker[];
+  };
+  /** The app; undefined without one. */
+  app(): SubscriberApp | undefined;
+  /** False: the app is not asked for subscriptions. */
+  readonly asksApp: boolean;
+  readonly policies: {
+    /** Around each delivery of a broker's messages. */
+    inbound(brokerName: string): Policy;
+    /** Around the question for the app's subscriptions. */
+    readonly initialization: Policy;
+  };
+  /** The trace of a step below `parent`. */
+  span(parent: Trace): Trace;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: PubSubLog;
+  readonly meter: PubSubMeter;
+}

@@ -1,0 +1,175 @@
+import type { BulkEntry } from "../../driver/pubsub.ts";
+import { type ApiError, fail } from "../../errors/error.ts";
+import { encodeUtf8 } from "../../kit/bytes.ts";
+import type { Call, Trace } from "../../kit/call.ts";
+import { GoJsonError } from "../../kit/go-json.ts";
+import { messageTtl } from "../../kit/message-ttl.ts";
+import { inParallel } from "../../kit/parallel.ts";
+import { writeCloudEvent } from "./cloudevent.ts";
+import { cloudEventType } from "./content-type.ts";
+import { localTime, utcTime } from "./event-time.ts";
+import type { BulkPublishEntry, BulkPublishRequest, FailedEntry, Metadata, PublishRequest } from "./model.ts";
+import type { Broker, PubSubPorts } from "./ports.ts";
+import { isTopicAllowed } from "./scope.ts";
+
+/** What became of a bulk publish. With an error some entries, or all, were not published. */
+export interface BulkPublishResult {
+  readonly failed: readonly FailedEntry[];
+  readonly error?: ApiError;
+}
+
+/** Publishing without its wires. Every failure is an ApiError. */
+export interface Publisher {
+  /** Wraps, checks the scope, hands to the broker. */
+  publish(broker: Broker, request: PublishRequest, call: Call): Promise<void>;
+  /** As `publish` for many; refuses the whole when an entry cannot be wrapped. Entry ids are checked by the caller. */
+  bulkPublish(broker: Broker, request: BulkPublishRequest, call: Call): Promise<BulkPublishResult>;
+  /** Hands bytes to a broker as they are, for dead letters. Rejects with the broker's error. */
+  forward(
+    broker: Broker,
+    message: { topic: string; data: Uint8Array; contentType: string; metadata: Metadata },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** As `forward` for many; rejects unless all were taken. */
+  forwardAll(broker: Broker, topic: string, entries: readonly BulkEntry[], signal: AbortSignal): Promise<void>;
+}
+
+type PublisherPorts = Pick<PubSubPorts, "appId" | "namespace" | "clock" | "random" | "meter" | "span">;
+
+/** How many messages of a bulk are on their way at once where the broker takes them one by one. */
+const atOnce = 100;
+const nothing: Metadata = Object.freeze({});
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Publishing over the loaded brokers. */
+export function createPublisher({ appId, namespace, clock, random, meter, span }: PublisherPorts): Publisher {
+  let timeSecond = -1;
+  let timeText = "";
+
+  function time(): string {
+    const second = Math.floor(clock.now() / 1000);
+    if (second !== timeSecond) {
+      timeSecond = second;
+      timeText = localTime(second * 1000);
+    }
+    return timeText;
+  }
+  const newId = (): string => random.uuid();
+  const topicOf = (broker: Broker, topic: string): string => (broker.isNamespaced ? namespace + topic : topic);
+  const isAllowed = (broker: Broker, topic: string): boolean =>
+    isTopicAllowed(topic, broker.scopes, broker.scopes.publishing);
+
+  function wrap(
+    broker: Broker,
+    topic: string,
+    message: { readonly data: Uint8Array; readonly contentType: string; readonly metadata: Metadata | null },
+    trace: Trace,
+  ): Uint8Array {
+    const ttl = message.metadata === null ? undefined : messageTtl(message.metadata);
+    const expires = ttl !== undefined && !broker.pubsub.features.includes("MESSAGE_TTL");
+    try {
+      const text = writeCloudEvent({
+        ...message,
+        topic,
+        pubsubName: broker.name,
+        source: appId,
+        traceparent: trace.traceparent,
+        tracestate: trace.tracestate,
+        time: time(),
+        expiration: expires ? utcTime(clock.now() + ttl) : undefined,
+        newId,
+      });
+      return encodeUtf8(text);
+    } catch (cause) {
+      if (!(cause instanceof GoJsonError)) throw cause;
+      throw fail("pubsubCloudEvent", { pubsub: broker.name, appId, reason: cause.message }, { cause });
+    }
+  }
+
+  /** Entries that failed, with their errors. */
+  async function sendAll(
+    broker: Broker,
+    topic: string,
+    entries: readonly BulkEntry[],
+    metadata: Metadata,
+    signal: AbortSignal,
+  ): Promise<readonly { readonly entryId: string; readonly error: Error }[]> {
+    const { pubsub } = broker;
+    if (entries.length === 0) return [];
+    if (pubsub.bulkPublish !== undefined && pubsub.features.includes("BULK_PUBLISH")) {
+      try {
+        return await pubsub.bulkPublish(topicOf(broker, topic), entries, metadata, signal);
+      } catch (error) {
+        const shared = error instanceof Error ? error : new Error(String(error));
+        return entries.map(({ entryId }) => ({ entryId, error: shared }));
+      }
+    }
+    const outcomes = await inParallel(entries, atOnce, async ({ entryId, ...message }) => {
+      try {
+        await pubsub.publish({ topic: topicOf(broker, topic), ...message }, signal);
+        return undefined;
+      } catch (error) {
+        return { entryId, error: error instanceof Error ? error : new Error(String(error)) };
+      }
+    });
+    return outcomes.filter((outcome) => outcome !== undefined);
+  }
+
+  function entryOf(broker: Broker, request: BulkPublishRequest, entry: BulkPublishEntry, call: Call): BulkEntry {
+    const { entryId, data, contentType } = entry;
+    const metadata = entry.metadata === null ? null : { ...request.metadata, ...entry.metadata };
+    if (request.isRaw) return { entryId, data, contentType, metadata: metadata ?? nothing };
+    const wrapped = wrap(broker, request.topic, { data, contentType, metadata }, span(call.trace));
+    return { entryId, data: wrapped, contentType: cloudEventType, metadata: metadata ?? nothing };
+  }
+
+  return {
+    async publish(broker, request, call) {
+      const { topic, metadata, isRaw } = request;
+      const data = isRaw ? request.data : wrap(broker, topic, request, call.trace);
+      if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
+      // compat: a raw payload has no content type on the broker, so that subscribers of either kind read it alike
+      const contentType = isRaw ? "" : cloudEventType;
+      const started = clock.monotonic();
+      let succeeded = false;
+      try {
+        await broker.pubsub.publish({ topic: topicOf(broker, topic), data, contentType, metadata }, call.signal);
+        succeeded = true;
+      } catch (cause) {
+        throw fail("pubsubPublish", { pubsub: broker.name, topic, reason: reasonOf(cause) }, { cause });
+      } finally {
+        meter.pubsubPublished(broker.name, topic, succeeded, clock.monotonic() - started);
+      }
+    },
+
+    async bulkPublish(broker, request, call) {
+      const { topic, metadata } = request;
+      const entries = request.entries.map((entry) => entryOf(broker, request, entry, call));
+      if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
+      const started = clock.monotonic();
+      const failures = await sendAll(broker, topic, entries, metadata, call.signal);
+      const [first] = failures;
+      const published = entries.length - failures.length;
+      meter.pubsubBulkPublished(broker.name, topic, first === undefined, published, clock.monotonic() - started);
+      const failed = failures.map(({ entryId, error }) => ({ entryId, error: error.message }));
+      if (first === undefined) return { failed };
+      const params = { pubsub: broker.name, topic, reason: first.error.message };
+      return { failed, error: fail("pubsubPublish", params, { cause: first.error }) };
+    },
+
+    async forward(broker, message, signal) {
+      const { topic } = message;
+      if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
+      await broker.pubsub.publish({ ...message, topic: topicOf(broker, topic) }, signal);
+    },
+
+    async forwardAll(broker, topic, entries, signal) {
+      if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
+      const [first] = await sendAll(broker, topic, entries, nothing, signal);
+      if (first !== undefined) throw first.error;
+    },
+  };
+}

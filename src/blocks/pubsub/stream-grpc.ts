@@ -1,0 +1,141 @@
+import { ConnectError } from "@connectrpc/connect";
+import { TopicEventResponse_TopicEventResponseStatus as Status } from "../../gen/dapr/proto/runtime/v1/appcallback_pb.ts";
+import type { SubscribeTopicEventsRequestAlpha1 } from "../../gen/dapr/proto/runtime/v1/pubsub_pb.ts";
+import { topicEventRequest } from "./grpc-event.ts";
+import type { SubscriptionSpec } from "./model.ts";
+import { DeliveryError, type EventSink, type Verdict } from "./ports.ts";
+import type { PubSub } from "./pubsub.ts";
+
+type Fields = ReturnType<typeof topicEventRequest>;
+type Answer = AsyncIterator<SubscribeTopicEventsRequestAlpha1>;
+
+const unlimited = { enabled: false, maxMessagesCount: 0, maxAwaitDurationMs: 0 };
+
+/** Reads the first message: what is to be subscribed. */
+async function readInitial(requests: Answer): Promise<SubscriptionSpec> {
+  const first = await requests.next();
+  if (first.done) throw new Error("EOF");
+  const { subscribeTopicEventsRequestType: type } = first.value;
+  if (type.case !== "initialRequest") throw new Error("initial request is required");
+  const { pubsubName, topic, metadata, deadLetterTopic } = type.value;
+  if (pubsubName === "") throw new Error("pubsubName is required");
+  if (topic === "") throw new Error("topic is required");
+  // compat: pkg/runtime/compstore/subscriptions.go gives streams this path
+  const rules = [{ match: "", path: "/" }];
+  return { pubsubName, topic, metadata, rules, deadLetterTopic: deadLetterTopic ?? "", bulkSubscribe: unlimited };
+}
+
+/** Events on their way to a stream and answers on their way back. */
+class Exchange implements EventSink {
+  readonly #outgoing: Fields[] = [];
+  /** By event id; events of one id go one after the other. */
+  readonly #waiting = new Map<
+    string,
+    { settle(status: Status): void; fail(error: Error): void; done: Promise<void> }
+  >();
+  #wake: (() => void) | undefined;
+  #end: Error | undefined;
+
+  async deliver(event: Parameters<EventSink["deliver"]>[0], signal: AbortSignal): Promise<Verdict> {
+    const fields = topicEventRequest(event);
+    const { id } = fields;
+    for (let before = this.#waiting.get(id); before !== undefined; before = this.#waiting.get(id)) await before.done;
+    if (this.#end !== undefined) throw new DeliveryError("stream closed");
+    const answer = Promise.withResolvers<Status>();
+    const done = Promise.withResolvers<void>();
+    this.#waiting.set(id, { settle: answer.resolve, fail: answer.reject, done: done.promise });
+    const abort = (): void => answer.reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      this.#outgoing.push(fields);
+      this.#wake?.();
+      const status = await answer.promise;
+      if (status === Status.SUCCESS) return "success";
+      if (status === Status.DROP) return "drop";
+      const name = status === Status.RETRY ? "RETRY status" : `unknown status ${status}`;
+      throw new DeliveryError(`${name} returned from app while processing pub/sub event ${id}`);
+    } finally {
+      signal.removeEventListener("abort", abort);
+      this.#waiting.delete(id);
+      done.resolve();
+    }
+  }
+
+  deliverBulk(): never {
+    throw new Error("a streaming subscription gets its events one by one");
+  }
+
+  /** The app's word on an event. Ids that nobody waits for are ignored. */
+  processed(id: string, status: Status): void {
+    this.#waiting.get(id)?.settle(status);
+  }
+
+  close(error: Error): void {
+    this.#end ??= error;
+    for (const { fail } of this.#waiting.values()) fail(new DeliveryError("stream closed"));
+    this.#wake?.();
+  }
+
+  /** The next event; rejects with the reason of the end. */
+  async next(): Promise<Fields> {
+    for (;;) {
+      if (this.#end !== undefined) throw this.#end;
+      const event = this.#outgoing.shift();
+      if (event !== undefined) return event;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}
+
+async function receive(requests: Answer, exchange: Exchange): Promise<void> {
+  try {
+    for (;;) {
+      const step = await requests.next();
+      if (step.done) throw new Error("EOF");
+      const { subscribeTopicEventsRequestType: type } = step.value;
+      if (type.case !== "eventProcessed") throw new Error("duplicate initial request received");
+      exchange.processed(type.value.id, type.value.status?.status ?? Status.SUCCESS);
+    }
+  } catch (error) {
+    exchange.close(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+/** Serves one streaming subscription: events go out, the app answers each by its id. Ends with the stream or the sidecar. */
+export async function* subscribeStream(
+  pubsub: PubSub,
+  requests: AsyncIterable<SubscribeTopicEventsRequestAlpha1>,
+  signal: AbortSignal,
+): AsyncGenerator<StreamAnswer> {
+  const incoming = requests[Symbol.asyncIterator]();
+  const spec = await readInitial(incoming);
+  const exchange = new Exchange();
+  const stop = (): void => exchange.close(ConnectError.from(signal.reason ?? new Error("stream closed")));
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  const subscription = await pubsub.subscriptions.openStream(spec, exchange, () =>
+    exchange.close(new Error("stream closed")),
+  );
+  try {
+    yield answer("initialResponse", {});
+    void receive(incoming, exchange);
+    for (;;) yield answer("eventMessage", await exchange.next());
+  } finally {
+    signal.removeEventListener("abort", stop);
+    exchange.close(new Error("stream closed"));
+    await subscription.close();
+  }
+}
+
+type StreamAnswer = {
+  subscribeTopicEventsResponseType:
+    | { case: "initialResponse"; value: Record<never, never> }
+    | { case: "eventMessage"; value: Fields };
+};
+
+function answer<C extends "initialResponse" | "eventMessage">(
+  kind: C,
+  value: C extends "eventMessage" ? Fields : Record<never, never>,
+): StreamAnswer {
+  return { subscribeTopicEventsResponseType: { case: kind, value } } as StreamAnswer;
+}
