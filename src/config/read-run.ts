@@ -88,10 +88,9 @@ async function singleApp(
   };
 }
 
-/** Reads the command line of `pillion run`, and the template if it names one; undefined when help is wanted. Throws ConfigError. */
-export async function readRunCommand(args: readonly string[], host: ReadRun): Promise<RunPlan | undefined> {
+/** Reads the command line of `pillion run`, and the template if it names one. Throws ConfigError. */
+export async function readRunCommand(args: readonly string[], host: ReadRun): Promise<RunPlan> {
   const parsed = parse(args);
-  if (parsed.wantsHelp) return undefined;
   const { values, changed } = parsed;
   const command = [...parsed.rest, ...(parsed.command ?? [])];
   const dataDir = dataDirectory(values["data-dir"], host.env, host.cwd);

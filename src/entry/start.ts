@@ -1,7 +1,14 @@
 import { catalog } from "../../components/catalog.gen.ts";
 import { main } from "../cli/main.ts";
-import type { Platform } from "../platform/types.ts";
+import type { Platform, ProcessControl } from "../platform/types.ts";
 import { version, wireVersion } from "./version.ts";
+
+/** The command that starts this program again. A compiled executable has its script inside. */
+function selfCommand(runtime: Platform["name"], { execPath, argv }: ProcessControl): readonly string[] {
+  const script = argv[1] ?? "";
+  if (runtime === "bun" && /^(?:\/\$bunfs|[A-Z]:[\\/]~BUN)/.test(script)) return [execPath];
+  return runtime === "deno" ? [execPath, "run", "-A", script] : [execPath, script];
+}
 
 /** Runs the command line on a platform and ends the process with its exit code. `startedAs` is the name of the executable. */
 export async function start(platform: Platform, args: readonly string[], startedAs: string): Promise<void> {
@@ -13,7 +20,12 @@ export async function start(platform: Platform, args: readonly string[], started
     catalog,
     version,
     wireVersion,
+    self: selfCommand(platform.name, process),
     createNode: async () => (await import("../runtime/node.ts")).createNode,
+    embeddedComponents: async () => ({
+      ...(await import("../runtime/default-components.ts")),
+      ...(await import("../runtime/local-components.ts")),
+    }),
   };
   let code: number;
   try {

@@ -12,6 +12,8 @@ export interface AppRecord {
   readonly grpcPort: number;
   readonly internalPort: number;
   readonly metricsPort: number;
+  /** Host and port on which commands of this machine reach the HTTP API. */
+  readonly httpAddress: string;
   /** 0: no app. */
   readonly appPort: number;
   /** Host and port that peers on this machine use. */
@@ -19,6 +21,9 @@ export interface AppRecord {
   /** 0: none was started by us. */
   readonly appPid: number;
   readonly command: string;
+  /** Bytes. */
+  readonly maxBodySize: number;
+  readonly readBufferSize: number;
   /** Epoch milliseconds. */
   readonly created: number;
   /** Absolute path and name of a multi-app template; empty for a single app. */
@@ -37,10 +42,13 @@ const schema = v.object({
   grpcPort: v.number(),
   internalPort: v.number(),
   metricsPort: v.number(),
+  httpAddress: v.string(),
   appPort: v.number(),
   internalAddress: v.string(),
   appPid: v.number(),
   command: v.string(),
+  maxBodySize: v.number(),
+  readBufferSize: v.number(),
   created: v.number(),
   runTemplatePath: v.string(),
   runTemplateName: v.string(),
