@@ -146,13 +146,13 @@ function runPipeline(database: SqlDatabase, requests: readonly WireRequest[]): o
 const token = "test-token";
 
 /**
- * The libSQL server of the variables PILLION_LIBSQL_URL and PILLION_LIBSQL_TOKEN; without them a small one of our own on
+ * The libSQL server of the variables PILLION_TEST_LIBSQL and PILLION_TEST_LIBSQL_TOKEN; without them a small one of our own on
  * the SQLite of the runtime, with an empty database at `path`.
  */
 export async function startLibsqlServer(path = ":memory:"): Promise<LibsqlServer> {
-  const outside = process.env["PILLION_LIBSQL_URL"];
+  const outside = process.env["PILLION_TEST_LIBSQL"];
   if (outside !== undefined && outside !== "") {
-    const given = process.env["PILLION_LIBSQL_TOKEN"] ?? "";
+    const given = process.env["PILLION_TEST_LIBSQL_TOKEN"] ?? "";
     return { url: outside, token: given, requests: () => undefined, database: undefined, close: async () => undefined };
   }
   const platform = await hostPlatform();
