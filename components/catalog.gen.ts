@@ -3,7 +3,10 @@ import type { Catalog } from "../src/driver/define.ts";
 
 /** Every driver of this build by component type, loaded when first used. */
 export const catalog: Catalog = {
+  "nameresolution.mdns": () => import("./nameresolution/mdns/mdns.ts"),
+  "nameresolution.sqlite": () => import("./nameresolution/sqlite/sqlite.ts"),
   "pubsub.embedded": () => import("./pubsub/embedded/embedded.ts"),
+  "pubsub.in-memory": () => import("./pubsub/in-memory/in-memory.ts"),
   "secretstores.local.env": () => import("./secretstores/local.env/local.env.ts"),
   "secretstores.local.file": () => import("./secretstores/local.file/local.file.ts"),
   "state.in-memory": () => import("./state/in-memory/in-memory.ts"),

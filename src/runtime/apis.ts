@@ -3,6 +3,7 @@ import { lazyStreams } from "../api/grpc/lazy.ts";
 import type { GrpcPart } from "../api/grpc/part.ts";
 import type { RawHandler } from "../api/grpc/raw.ts";
 import { createHttpApi } from "../api/http/app.ts";
+import { createPublicFallback } from "../api/http/public-fallback.ts";
 import type { Fallback, HttpHandler, Route } from "../api/http/route.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Options } from "../config/options.ts";
@@ -86,6 +87,7 @@ export function createApis({ platform, options, configuration, telemetry, log, f
   };
 
   const ofHttp = (rules: typeof api.allowed) => rules.filter((rule) => rule.protocol === "http");
+  const publicRoutes = faces.routes.filter((route) => route.isPublic);
   return {
     http: createHttpApi({
       routes: faces.routes,
@@ -108,9 +110,11 @@ export function createApis({ platform, options, configuration, telemetry, log, f
       }),
     }),
     public: createHttpApi({
-      routes: faces.routes.filter((route) => route.isPublic),
+      routes: publicRoutes,
       clock,
       tracer: telemetry.tracer,
+      fallback: createPublicFallback(publicRoutes),
+      ...(metrics.enabled && { metrics: telemetry.http.server }),
     }),
     grpc: lazyStreams(async () => (await grpc()).streams),
   };

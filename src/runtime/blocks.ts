@@ -1,4 +1,5 @@
 import { metadataHttp } from "../blocks/metadata/http.ts";
+import { pubsubHttp } from "../blocks/pubsub/http.ts";
 import { secretsHttp } from "../blocks/secrets/http.ts";
 import { stateHttp } from "../blocks/state/http.ts";
 import type { Resources } from "../config/load.ts";
@@ -18,6 +19,7 @@ import type { Telemetry } from "./telemetry.ts";
 import { wireSecrets, wireState } from "./wire.ts";
 import { wireInvoke } from "./wire-invoke.ts";
 import { wireMetadata } from "./wire-metadata.ts";
+import { wirePubSub } from "./wire-pubsub.ts";
 
 export interface BlocksPorts {
   readonly shared: Shared;
@@ -53,36 +55,38 @@ export interface Blocks {
 }
 
 /** Makes every block and joins them. */
-export function createBlocks(ports: BlocksPorts): Blocks {
+export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
   const { shared, options, resources, components, log, app, names } = ports;
   const { platform } = shared;
   const identity = { appId: options.appId, namespace: options.currentNamespace, random: platform.random };
   const state = wireState(components, identity);
   const secrets = wireSecrets(components, resources.configuration);
   const invoke = wireInvoke(ports);
+  const { pubsub, ...events } = await wirePubSub({ ...ports, platform });
   const outbound = { isReady: false };
   const sidecar = wireMetadata({
     ...ports,
     outbound,
     version: shared.version,
     clock: platform.clock,
-    subscriptions: () => [],
+    subscriptions: () => pubsub.subscriptions.list(),
   });
 
   let withdraw = (): void => undefined;
   return {
     faces: {
-      routes: [...stateHttp(state.state), ...secretsHttp(secrets), ...metadataHttp(sidecar)],
+      routes: [...stateHttp(state.state), ...secretsHttp(secrets), ...pubsubHttp(pubsub), ...metadataHttp(sidecar)],
       fallback: invoke.fallback,
       grpc: async () => {
         const [{ blockParts }, { part, unknown }] = await Promise.all([import("./grpc-faces.ts"), invoke.grpc()]);
-        return { parts: [...blockParts({ state: state.state, secrets, ...sidecar }), part], unknown };
+        return { parts: [...blockParts({ state: state.state, secrets, pubsub, ...sidecar }), part], unknown };
       },
       health: { isServing: () => ports.readiness.missing().length === 0, watch: ports.readiness.watch },
     },
     peer: invoke.peer,
     async loaded(component) {
       if (component.category === "state") await state.loaded(component as LoadedComponent<"state">);
+      if (component.category === "pubsub") events.loaded(component as LoadedComponent<"pubsub">);
     },
     async open() {
       for (const { storeName } of resources.configuration.secretScopes) {
@@ -90,6 +94,7 @@ export function createBlocks(ports: BlocksPorts): Blocks {
           log.warn(`Secrets configuration added for '${storeName}', but no matching secret store was found`);
         }
       }
+      await events.declare();
     },
     async announce(at) {
       const self = { appId: options.appId, namespace: options.currentNamespace };
@@ -104,22 +109,31 @@ export function createBlocks(ports: BlocksPorts): Blocks {
     async appReady(signal) {
       let isKnown = false;
       await app.start(async (isHealthy) => {
-        if (!isHealthy || isKnown) return;
-        isKnown = true;
-        if (options.disableInitEndpoints.includes("config")) {
-          log.info("Skipping programmatic dapr configuration loading");
-        } else if (app.http !== undefined) {
-          const { entities } = await loadAppConfig(app.http, options.appId, log, signal);
-          if (entities.length > 0)
-            log.warn(`actor types ${entities.join(", ")} have no effect: this version has no actors`);
+        if (!isHealthy) return pubsub.subscriptions.pause();
+        if (!isKnown) {
+          isKnown = true;
+          await readAppConfig(ports, signal);
         }
+        await pubsub.subscriptions.start();
       }, signal);
     },
-    holdEvents: async () => undefined,
+    holdEvents: () => pubsub.subscriptions.stop(),
     appUnhealthy: () => app.unhealthy(),
     async close() {
       withdraw();
       await invoke.close();
     },
   };
+}
+
+/** Asks the app for its configuration, unless it was told not to. */
+async function readAppConfig({ options, app, log }: BlocksPorts, signal: AbortSignal): Promise<void> {
+  if (options.disableInitEndpoints.includes("config")) {
+    log.info("Skipping programmatic dapr configuration loading");
+    return;
+  }
+  if (app.http === undefined) return;
+  const { entities } = await loadAppConfig(app.http, options.appId, log, signal);
+  if (entities.length === 0) return;
+  log.warn(`actor types ${entities.join(", ")} have no effect: this version has no actors`);
 }

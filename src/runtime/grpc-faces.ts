@@ -1,5 +1,7 @@
 import type { GrpcPart } from "../api/grpc/part.ts";
 import { type MetadataGrpcParts, metadataGrpc } from "../blocks/metadata/grpc.ts";
+import { pubsubGrpc } from "../blocks/pubsub/grpc.ts";
+import type { PubSub } from "../blocks/pubsub/pubsub.ts";
 import { secretsGrpc } from "../blocks/secrets/grpc.ts";
 import type { Secrets } from "../blocks/secrets/secrets.ts";
 import { stateGrpc } from "../blocks/state/grpc.ts";
@@ -9,9 +11,10 @@ import type { State } from "../blocks/state/state.ts";
 export interface GrpcBlocks extends MetadataGrpcParts {
   readonly state: State;
   readonly secrets: Secrets;
+  readonly pubsub: PubSub;
 }
 
 /** The RPCs of all blocks. Loaded lazily: generated code is the largest part of the program in memory. */
-export function blockParts({ state, secrets, metadata, shutdown }: GrpcBlocks): readonly GrpcPart[] {
-  return [stateGrpc(state), secretsGrpc(secrets), metadataGrpc({ metadata, shutdown })];
+export function blockParts({ state, secrets, pubsub, metadata, shutdown }: GrpcBlocks): readonly GrpcPart[] {
+  return [stateGrpc(state), secretsGrpc(secrets), pubsubGrpc(pubsub), metadataGrpc({ metadata, shutdown })];
 }

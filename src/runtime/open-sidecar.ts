@@ -132,7 +132,7 @@ async function openSteps(
     context: (name, signal) => driverContext({ shared, options, log, env }, name, signal),
   });
   opening.defer(() => names.close());
-  const blocks = createBlocks({
+  const blocks = await createBlocks({
     shared,
     options,
     resources,
@@ -180,6 +180,10 @@ async function openSteps(
     initialized: () => runtimeReady(true),
     holdEvents: () => blocks.holdEvents(),
     appUnhealthy: () => blocks.appUnhealthy(),
-    close: () => opening.run(),
+    async close() {
+      // Events first: what an app does with those in flight may need the APIs.
+      await blocks.holdEvents();
+      await opening.run();
+    },
   };
 }

@@ -31,7 +31,7 @@ export function createTelemetry(options: Options, configuration: Configuration, 
   const { metrics, tracing } = configuration;
   const registry = createMetrics({ prefix: "dapr", common: { app_id: options.appId }, rules: metrics.rules });
   const components = createComponentMetrics(registry, {
-    namespace: options.currentNamespace,
+    namespace: options.namespace,
     latencyBuckets: metrics.latencyBuckets,
   });
   const control = platform.process;

@@ -115,7 +115,13 @@ export function wireInvoke({ shared, options, telemetry, app, names }: InvokeWir
         import("../blocks/invoke/peer.ts"),
         proxy.get(),
       ]);
-      return createGrpcServer({ parts: [invokePeer(accept)], raw: invokePeerStream(accept), unknown, limits, clock });
+      return createGrpcServer({
+        parts: [invokePeer(accept)],
+        raw: invokePeerStream(accept, limits.maxReceiveBytes),
+        unknown,
+        limits,
+        clock,
+      });
     }),
     accept: {
       invoke: accept,

@@ -1,0 +1,84 @@
+import { createHttpSubscriber } from "../blocks/pubsub/deliver-http.ts";
+import { createInitRetries } from "../blocks/pubsub/init-retries.ts";
+import type { Broker, Policy, SubscriberApp } from "../blocks/pubsub/ports.ts";
+import { createPubSub, type PubSub } from "../blocks/pubsub/pubsub.ts";
+import { openBroker } from "../blocks/pubsub/scope.ts";
+import type { Resources } from "../config/load.ts";
+import type { Options } from "../config/options.ts";
+import type { LoadedComponent } from "../host/component.ts";
+import type { Components } from "../host/components.ts";
+import type { Trace } from "../kit/call.ts";
+import type { Platform } from "../platform/types.ts";
+import type { Log } from "../telemetry/ports.ts";
+import type { App } from "./app.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+export interface WiredPubSub {
+  readonly pubsub: PubSub;
+  /** Settles scopes and namespace of a broker that was just loaded. */
+  loaded(component: LoadedComponent<"pubsub">): void;
+  /** All brokers are there: takes up the subscriptions of the files. */
+  declare(): Promise<void>;
+}
+
+export interface PubSubWiring {
+  readonly platform: Platform;
+  readonly options: Options;
+  readonly resources: Resources;
+  readonly components: Components;
+  readonly telemetry: Telemetry;
+  readonly app: App;
+  readonly log: Log;
+}
+
+/** Runs once, as it is: what stands where no policy is configured. */
+const once: Policy = (run, signal) => run(signal);
+
+/** Joins publish and subscribe to brokers and app. */
+export async function wirePubSub(wiring: PubSubWiring): Promise<WiredPubSub> {
+  const { platform, options, resources, components, telemetry } = wiring;
+  const { clock, random } = platform;
+  const log = wiring.log.scope("dapr.runtime.pubsub");
+  const brokers = new Map<string, Broker>();
+  const find = (name: string): Broker | undefined =>
+    components.find("pubsub", name) === undefined ? undefined : brokers.get(name);
+  const span = (parent: Trace): Trace => ({
+    ...telemetry.tracer.begin(parent.traceparent || null, parent.tracestate || null),
+    baggage: parent.baggage,
+  });
+  const app = await subscriberOf(wiring.app, options.appId, span, log);
+  const pubsub = createPubSub({
+    appId: options.appId,
+    namespace: options.namespace,
+    brokers: { find, list: () => [...brokers.keys()].map(find).filter((broker) => broker !== undefined) },
+    app: () => app,
+    asksApp: !options.disableInitEndpoints.includes("subscribe"),
+    policies: { inbound: () => once, initialization: createInitRetries(clock, random) },
+    span,
+    clock,
+    random,
+    log,
+    meter: telemetry.components,
+  });
+  return {
+    pubsub,
+    loaded(component) {
+      const isNamespaced = component.resource.metadata.some((item) => item.value?.includes("{namespace}"));
+      const { name, instance, properties } = component;
+      brokers.set(name, openBroker({ name, pubsub: instance, properties, isNamespaced }, options.appId));
+    },
+    declare: () => pubsub.subscriptions.declare(resources.subscriptions),
+  };
+}
+
+async function subscriberOf(
+  app: App,
+  appId: string,
+  span: (parent: Trace) => Trace,
+  log: Log,
+): Promise<SubscriberApp | undefined> {
+  if (app.http !== undefined) return createHttpSubscriber({ appId, channel: app.http, span, log });
+  if (app.grpc === undefined) return undefined;
+  const { createGrpcSubscriber } = await import("../blocks/pubsub/deliver-grpc.ts");
+  return createGrpcSubscriber({ channel: app.grpc, span, log });
+}
