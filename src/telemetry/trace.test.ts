@@ -27,7 +27,16 @@ test("tracestate and baggage", () => {
   assert.equal(validTracestate("A=1"), "");
   assert.equal(validTracestate(`a=${"x".repeat(600)}`), "");
   assert.equal(baggageFault("a=1;p;q=2 , b=%20"), undefined);
-  for (const header of ["a", "a=b c", "=1", "a=%2", "a=1,"]) assert.ok(baggageFault(header), header);
+  const faults = {
+    nope: 'invalid baggage list-member: "nope"',
+    "a=1,": 'invalid baggage list-member: ""',
+    "a=b c": 'invalid value: "b c"',
+    "=1": 'invalid key: ""',
+    "a=%zz": 'invalid value: invalid URL escape "%zz"',
+    "a=1;p q": 'invalid baggage list-member property: "p q"',
+  };
+  for (const [header, fault] of Object.entries(faults)) assert.equal(baggageFault(header), fault);
+  assert.equal(baggageFault("a=1;"), undefined);
 });
 
 test("modes and sampling", () => {

@@ -9,6 +9,7 @@ import type { Log, LogFields } from "../../telemetry/ports.ts";
 import { createTracer, zeroTraceparent } from "../../telemetry/trace.ts";
 import { bytesAnswer, emptyAnswer, failedWith, jsonAnswer } from "./answer.ts";
 import { createHttpApi, type HttpApiOptions } from "./app.ts";
+import { createPublicFallback } from "./public-fallback.ts";
 import type { Route } from "./route.ts";
 
 const clock: Clock = {
@@ -226,7 +227,8 @@ test("trace headers", async () => {
   assert.equal(baggage.headers.get("baggage"), "k=v;p=1, a=b");
   const invalid = await api({ tracer: pass })("GET", "/v1.0/metadata", { headers: { baggage: "novalue" } });
   assert.equal(invalid.status, 400);
-  assert.match(await invalid.text(), /^invalid baggage header: /);
+  assert.equal(await invalid.text(), 'invalid baggage header: invalid baggage list-member: "novalue"\n');
+  assert.equal(invalid.headers.get("traceparent"), null);
 });
 
 test("queries", async () => {
@@ -269,6 +271,18 @@ test("middlewares, mounts and the fallback", async () => {
   });
   assert.equal(await (await mounted("POST", "/a.B/Get")).text(), "mount");
   assert.equal(await (await mounted("POST", "/a.C//Get/")).text(), "fallback /a.C//Get/");
+});
+
+test("the public listener knows no invocation", async () => {
+  const known = [routes[1] as Route, routes[2] as Route];
+  const call = api({ routes: known, fallback: createPublicFallback(known) });
+  const unknown = await call("GET", "/nope");
+  assert.equal(unknown.status, 404);
+  assert.equal(await unknown.text(), "404 page not found\n");
+  const wrong = await call("POST", "/v1.0/metadata/");
+  assert.equal(wrong.status, 405);
+  assert.equal(wrong.headers.get("allow"), "GET");
+  assert.equal((await call("GET", "/v1.0/metadata")).status, 200);
 });
 
 test("metrics and the API log", async () => {

@@ -44,7 +44,7 @@ type Answer = Response | Promise<Response>;
 
 const noRoute: Fallback = { handle: () => errorAnswer(fail("noRoute", {})) };
 
-/** The handler of the API listener. */
+/** The handler of the API listener. Routes by `isPublic` and `createPublicFallback` make it that of the public one. */
 export function createHttpApi(options: HttpApiOptions): FetchHandler {
   const { clock, tracer, metrics, errorCodes } = options;
   const fallback = options.fallback ?? noRoute;
@@ -137,7 +137,8 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
     let answer: Answer;
     try {
       const fault = isTraced ? beginTrace(request, tracer) : undefined;
-      answer = fault === undefined ? serve(request, seen) : textError(400, fault);
+      if (fault !== undefined) return textError(400, fault);
+      answer = serve(request, seen);
     } catch (error) {
       answer = errorAnswer(error);
     }
