@@ -1,34 +1,14 @@
-import type { AppRun, RunPlan } from "../../config/run-plan.ts";
+import type { RunPlan } from "../../config/run-plan.ts";
 import { createAppRegistry } from "../../registry/app-registry.ts";
 import { CommandError } from "../command-error.ts";
 import { needHost } from "../host.ts";
 import type { Program } from "../program.ts";
 import type { Status } from "../status.ts";
 import { absentServers } from "./absent-servers.ts";
+import { withoutPortConflicts } from "./port-conflicts.ts";
 import { type RunningApp, type RunPorts, startApp } from "./run-app.ts";
 import { onStopSignals } from "./stop-signals.ts";
 import { type AppUrls, urlTable } from "./url-table.ts";
-
-/** Parts the apps into those that can start and those whose port an earlier one of the same run has. */
-function withoutPortConflicts(apps: readonly AppRun[], status: Status): { startable: AppRun[]; refused: number } {
-  const takenBy = new Map<string, AppRun>();
-  const startable: AppRun[] = [];
-  for (const app of apps) {
-    const { port, channelAddress } = app.options.app;
-    const key = `${channelAddress}:${port}`;
-    const other = port === 0 ? undefined : takenBy.get(key);
-    if (other === undefined) {
-      takenBy.set(key, app);
-      startable.push(app);
-      continue;
-    }
-    const which = `app "${app.options.appId}" of ${app.place}`;
-    status.failure(
-      `${which}: app port ${port} is already the one of app "${other.options.appId}" of ${other.place}, give it another appPort`,
-    );
-  }
-  return { startable, refused: apps.length - startable.length };
-}
 
 async function showTable(running: readonly RunningApp[], show: (text: string) => void): Promise<void> {
   const rows = await Promise.all(
@@ -61,7 +41,7 @@ export async function runApps(program: Program, plan: RunPlan, status: Status): 
   const node = createNode({ platform, catalog, version: wireVersion, dataDir });
   const registry = createAppRegistry({ process, files, dataDir });
   const ports: RunPorts = { ...host, program, plan, node, registry, embedded, status };
-  const { startable, refused } = withoutPortConflicts(plan.apps, status);
+  const startable = withoutPortConflicts(plan.apps, status);
   const running = startable.map((app) => startApp(ports, app));
   const release = onStopSignals(process, {
     stop(signal) {
@@ -76,5 +56,5 @@ export async function runApps(program: Program, plan: RunPlan, status: Status): 
   if (plan.template !== undefined && !plan.isPart) await showTable(running, process.stdout);
   const codes = await Promise.all(running.map((app) => app.ended));
   release();
-  return Math.max(refused > 0 ? 1 : 0, ...codes);
+  return Math.max(startable.length < plan.apps.length ? 1 : 0, ...codes);
 }

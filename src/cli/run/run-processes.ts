@@ -6,6 +6,7 @@ import { needHost } from "../host.ts";
 import type { Program } from "../program.ts";
 import type { Status } from "../status.ts";
 import { eachLine } from "./each-line.ts";
+import { withoutPortConflicts } from "./port-conflicts.ts";
 import { onStopSignals } from "./stop-signals.ts";
 import { type AppUrls, urlTable } from "./url-table.ts";
 
@@ -50,7 +51,8 @@ export async function runProcesses(program: Program, plan: RunPlan, status: Stat
   if (plan.template?.path === "-") {
     throw new CommandError("--process-per-app reads the template once for each app: give it as a file, not as stdin");
   }
-  const children = plan.apps.map((app): AppChild => {
+  const startable = withoutPortConflicts(plan.apps, status);
+  const children = startable.map((app): AppChild => {
     const command = [...program.self, ...argumentsOf(plan, app.options.appId)];
     const child = process.spawn(command, { guarded: true, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
     const pass = async (stream: Child["stdout"], write: (text: string) => void): Promise<void> => {
@@ -82,5 +84,5 @@ export async function runProcesses(program: Program, plan: RunPlan, status: Stat
   process.stdout(`\n${urlTable(await placesOf(program, plan, children))}\n`);
   const codes = await Promise.all(children.map(({ ended }) => ended));
   release();
-  return Math.max(0, ...codes);
+  return Math.max(startable.length < plan.apps.length ? 1 : 0, ...codes);
 }
