@@ -16,8 +16,8 @@ export const targets: Readonly<Record<string, { readonly runtime: string; readon
   "windows-x64": { runtime: "@oven/bun-windows-x64", tested: false },
 };
 
-/** The main program first; the storage writer is a second entry because it runs in a thread. */
-const entries = ["src/entry/main.ts", "src/storage/writer-thread.ts"];
+/** Entry points: the main program first; the storage writer is a second entry because it runs in a thread. */
+export const entries = ["src/entry/main.ts", "src/storage/writer-thread.ts"];
 
 function runtimeOf(target: string): string {
   const row = targets[target];

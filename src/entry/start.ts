@@ -3,15 +3,27 @@ import { main } from "../cli/main.ts";
 import type { Platform, ProcessControl } from "../platform/types.ts";
 import { version, wireVersion } from "./version.ts";
 
-/** The command that starts this program again. A compiled executable has its script inside. */
-function selfCommand(runtime: Platform["name"], { execPath, argv }: ProcessControl): readonly string[] {
+/** The command that starts this program again. A compiled executable has its script inside; other runtimes had flags before theirs. */
+function selfCommand(
+  runtime: Platform["name"],
+  { execPath, argv }: ProcessControl,
+  runtimeFlags: readonly string[],
+): readonly string[] {
   const script = argv[1] ?? "";
   if (runtime === "bun" && /^(?:\/\$bunfs|[A-Z]:[\\/]~BUN)/.test(script)) return [execPath];
-  return runtime === "deno" ? [execPath, "run", "-A", script] : [execPath, script];
+  return runtime === "deno" ? [execPath, "run", "-A", script] : [execPath, ...runtimeFlags, script];
 }
 
-/** Runs the command line on a platform and ends the process with its exit code. `startedAs` is the name of the executable. */
-export async function start(platform: Platform, args: readonly string[], startedAs: string): Promise<void> {
+/**
+ * Runs the command line on a platform and ends the process with its exit code. `startedAs` is the name of the executable,
+ * `runtimeFlags` what stood before the script on the runtime's own command line.
+ */
+export async function start(
+  platform: Platform,
+  args: readonly string[],
+  startedAs: string,
+  runtimeFlags: readonly string[] = [],
+): Promise<void> {
   const { process } = platform;
   if (process === undefined) throw new Error(`the ${platform.name} runtime has no processes`);
   const release = process.hold();
@@ -20,7 +32,7 @@ export async function start(platform: Platform, args: readonly string[], started
     catalog,
     version,
     wireVersion,
-    self: selfCommand(platform.name, process),
+    self: selfCommand(platform.name, process, runtimeFlags),
     createNode: async () => (await import("../runtime/node.ts")).createNode,
     embeddedComponents: async () => ({
       ...(await import("../runtime/default-components.ts")),
