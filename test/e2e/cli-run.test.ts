@@ -218,7 +218,7 @@ test("components on an absent Redis fail with one error that offers --local, whi
     .filter((line) => /❌|level=(?:error|fatal)/.test(line));
   assert.equal(errors.length, 1, failed.logs());
   for (const part of ["components/a.yaml", "components/b.yaml", `localhost:${redisPort}`, "--local"]) {
-    assert.ok(errors[0]?.includes(part), errors[0]);
+    assert.ok((errors[0] ?? "").includes(part), errors[0] ?? "");
   }
   using run = startRun([...args, "--local", "--", node, appScript], { cwd: path, env: { TOPIC: "news" } });
   const url = await run.ready("quick");
