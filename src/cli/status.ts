@@ -12,15 +12,15 @@ export interface Status {
 const glyphs = { success: "✅  ", failure: "❌  ", warning: "⚠  ", info: "ℹ️  " } as const;
 
 /** Status lines in upstream's form: with a glyph in front, or as JSON. compat: cli pkg/print/print.go */
-export function createStatus(process: ProcessControl, clock: Clock, asJson: boolean): Status {
+export function createStatus(control: ProcessControl, clock: Clock, asJson: boolean): Status {
   const line = (status: keyof typeof glyphs, text: string): string => {
-    if (!asJson) return `${process.platform === "windows" ? "" : glyphs[status]}${text}\n`;
+    if (!asJson) return `${control.platform === "windows" ? "" : glyphs[status]}${text}\n`;
     return `${JSON.stringify({ time: new Date(clock.now()).toISOString(), status, msg: text })}\n`;
   };
   return {
-    success: (text) => process.stdout(line("success", text)),
-    failure: (text) => process.stderr(line("failure", text)),
-    warning: (text) => process.stdout(line("warning", text)),
-    info: (text) => process.stdout(line("info", text)),
+    success: (text) => control.stdout(line("success", text)),
+    failure: (text) => control.stderr(line("failure", text)),
+    warning: (text) => control.stdout(line("warning", text)),
+    info: (text) => control.stdout(line("info", text)),
   };
 }

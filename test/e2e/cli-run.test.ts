@@ -135,9 +135,12 @@ test("a second Ctrl+C ends everything at once", async () => {
   await run.ready("deaf");
   const pids = pidsOf(run.logs());
   run.signal("SIGINT");
-  await run.printed("received SIGINT");
   run.signal("SIGINT");
+  await run.printed("received SIGINT");
+  assert.ok(pids.every(isAlive), "two signals at once are one wish");
+  const repeat = setInterval(() => run.signal("SIGINT"), 100);
   assert.equal(await run.exited, 1);
+  clearInterval(repeat);
   await until("its processes to be gone", () => !pids.some(isAlive));
 });
 

@@ -1,5 +1,6 @@
 import { ConfigError } from "../../config/config-error.ts";
 import { flag, parseFlags } from "../../config/flags.ts";
+import { formatYaml } from "../../config/format-yaml.ts";
 import { dataDirFlag } from "../../config/run-flags.ts";
 import type { AppRecord } from "../../registry/app-record.ts";
 import type { Command } from "../command.ts";
@@ -94,7 +95,7 @@ export const listCommand: Command = {
         process.stdout(`${JSON.stringify(rows, undefined, 2)}\n`);
         return 0;
       case "yaml":
-        process.stdout((await import("yaml")).stringify(rows));
+        process.stdout(await formatYaml(rows));
         return 0;
       case "table":
       case "":

@@ -1,5 +1,6 @@
 import { createDiskSource } from "../../config/disk-source.ts";
 import type { AppRun, RunPlan } from "../../config/run-plan.ts";
+import { type Cleanup, createCleanup } from "../../kit/cleanup.ts";
 import type { AppRecord } from "../../registry/app-record.ts";
 import type { AppRegistry } from "../../registry/app-registry.ts";
 import type { RuntimeNode } from "../../runtime/node.ts";
@@ -175,9 +176,8 @@ export function startApp(ports: RunPorts, app: AppRun): RunningApp {
     return first.code === 0 ? runtimeCode : first.code;
   }
 
-  async function run(): Promise<number> {
+  async function run(cleanup: Cleanup): Promise<number> {
     const started = clock.now();
-    await using cleanup = new AsyncDisposableStack();
     if (isTemplate) status.info(`Validating config and starting app "${options.appId}"`);
     const prefix = isTemplate ? `== APP - ${options.appId} == ` : "== APP == ";
     const logs = await openAppLogs(ports, clock, { app, prefix, keepsAll: isTemplate });
@@ -228,10 +228,12 @@ export function startApp(ports: RunPorts, app: AppRun): RunningApp {
       status.info(`Updating metadata for app command: ${app.command.join(" ")}`);
       status.success("You're up and running! Both Dapr and your app logs will appear here.");
     } else if (app.command.length === 0) status.success("You're up and running! Dapr logs will appear here.");
-    return await runToEnd(sidecar);
+    return runToEnd(sidecar);
   }
 
-  const ended = run()
+  const cleanup = createCleanup();
+  const ended = run(cleanup)
+    .finally(() => cleanup.run())
     .catch((error: unknown) => {
       status.failure(`Error running app "${options.appId}": ${messageOf(error)}`);
       return 1;

@@ -43,7 +43,7 @@ export async function runApps(program: Program, plan: RunPlan, status: Status): 
   const ports: RunPorts = { ...host, program, plan, node, registry, embedded, status };
   const startable = withoutPortConflicts(plan.apps, status);
   const running = startable.map((app) => startApp(ports, app));
-  const release = onStopSignals(process, {
+  const release = onStopSignals(process, program.platform.clock, {
     stop(signal) {
       status.info("terminated signal received: shutting down");
       for (const app of running) app.stop(signal);

@@ -71,7 +71,7 @@ export async function runProcesses(program: Program, plan: RunPlan, status: Stat
     );
     return { app, child, ended };
   });
-  const release = onStopSignals(process, {
+  const release = onStopSignals(process, program.platform.clock, {
     stop(signal) {
       status.info("terminated signal received: shutting down");
       for (const { child } of children) process.signal(child.pid, signal);

@@ -1,3 +1,4 @@
+import type { Clock } from "../../kit/clock.ts";
 import type { ProcessControl } from "../../platform/types.ts";
 import type { StopSignal } from "./app-process.ts";
 
@@ -5,18 +6,22 @@ import type { StopSignal } from "./app-process.ts";
 export interface StopHandlers {
   /** The first one: end in order. */
   stop(signal: StopSignal): void;
-  /** The second one: end at once. */
+  /** A later one: end at once. */
   kill(): void;
 }
 
+/** Terminals and supervisors signal a group and its leader, which passes the signal on: what comes so close is one wish. */
+const sameWishMs = 300;
+
 /** Listens for Ctrl+C, a polite kill and the end of the terminal; the answer stops listening. */
-export function onStopSignals(process: ProcessControl, handlers: StopHandlers): () => void {
-  let isSecond = false;
+export function onStopSignals(control: ProcessControl, clock: Clock, handlers: StopHandlers): () => void {
+  let firstAt: number | undefined;
   const stops = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
-    process.onSignal(signal, () => {
-      if (isSecond) handlers.kill();
-      else handlers.stop(signal === "SIGINT" ? "SIGINT" : "SIGTERM");
-      isSecond = true;
+    control.onSignal(signal, () => {
+      if (firstAt === undefined) {
+        firstAt = clock.monotonic();
+        handlers.stop(signal === "SIGINT" ? "SIGINT" : "SIGTERM");
+      } else if (clock.monotonic() - firstAt > sameWishMs) handlers.kill();
     }),
   );
   return () => {
