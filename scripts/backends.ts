@@ -11,6 +11,8 @@ export type BackendName = "redis" | "etcd";
 export interface BackendOptions {
   /** More arguments for the server. */
   readonly args?: readonly string[];
+  /** A configuration file that the server reads first. */
+  readonly config?: string;
   /** Where it listens; a free port when absent. */
   readonly port?: number;
   /** A folder for its data that outlives it; a temporary one when absent. */
@@ -161,7 +163,8 @@ export async function startBackend(name: BackendName, options: BackendOptions = 
   const own = options.data === undefined ? mkdtempSync(join(tmpdir(), `pillion-${name}-`)) : "";
   const port = options.port ?? (await freePort());
   const standard = recipe.arguments(port, options.data ?? own, await freePort());
-  return launch(program, [...standard, ...(options.args ?? [])], port, own);
+  const first = options.config === undefined ? [] : [options.config];
+  return launch(program, [...first, ...standard, ...(options.args ?? [])], port, own);
 }
 
 /** The address of a server for tests: the one that PILLION_TEST_REDIS or PILLION_TEST_ETCD names, else a new one. */

@@ -75,8 +75,12 @@ const credentials = (username: string, password: string) => ({
   ...(password !== "" && { password }),
 });
 
-/** Connects once: rejects when that fails. */
-export async function connectRedis(settings: RedisSettings, events: RedisClientEvents): Promise<RedisClient> {
+/** Connects once and asks whether the server is there: rejects when that fails, or when the signal aborts. */
+export async function connectRedis(
+  settings: RedisSettings,
+  events: RedisClientEvents,
+  signal: AbortSignal,
+): Promise<RedisClient> {
   const library = await import("redis");
   let wasReady = false;
   // Until the first connection stands, the caller decides whether to try again.
@@ -102,11 +106,18 @@ export async function connectRedis(settings: RedisSettings, events: RedisClientE
   client.on("ready", () => {
     if (wasReady) events.onReady();
   });
+  const destroy = () => void Promise.resolve(client.destroy()).catch(() => undefined);
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
   try {
-    await client.connect();
+    signal.throwIfAborted();
+    await Promise.race([client.connect().then(() => send(["PING"], { args: [], isRead: true })), aborted.promise]);
   } catch (error) {
-    void Promise.resolve(client.destroy()).catch(() => undefined);
+    destroy();
     throw error instanceof library.ErrorReply ? new RedisReplyError(error.message, { cause: error }) : error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
   wasReady = true;
 
@@ -157,8 +168,6 @@ export async function connectRedis(settings: RedisSettings, events: RedisClientE
         throw error;
       }
     },
-    destroy() {
-      void Promise.resolve(client.destroy()).catch(() => undefined);
-    },
+    destroy,
   };
 }

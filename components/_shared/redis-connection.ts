@@ -67,15 +67,29 @@ export async function openRedis(settings: RedisSettings, ports: RedisPorts): Pro
     return Math.min(maxBackoff, minBackoff * (1 + random.fraction() * 2 ** retry));
   }
 
+  /** One attempt, with a limit for the whole of it: the library's own covers only the bare connection. */
+  async function dial(signal?: AbortSignal): Promise<RedisClient> {
+    const limit = new AbortController();
+    const limitMs = settings.dialTimeout + (settings.readTimeout ?? settings.dialTimeout);
+    const stopTimer = clock.after(limitMs, () => limit.abort(new Error(`it did not answer within ${limitMs} ms`)));
+    try {
+      return await connectRedis(settings, events, signal ? AbortSignal.any([signal, limit.signal]) : limit.signal);
+    } finally {
+      stopTimer();
+    }
+  }
+
   async function connect(signal: AbortSignal): Promise<RedisClient> {
     for (let retry = 0; ; retry++) {
       try {
-        return await connectRedis(settings, events);
+        return await dial(signal);
       } catch (cause) {
         const isFinal = cause instanceof RedisReplyError && !passing.test(cause.message);
-        if (isFinal || retry >= settings.maxRetries) throw connectFailure(settings, cause);
+        if (isFinal || signal.aborted || retry >= settings.maxRetries) throw connectFailure(settings, cause);
         log.debug(`Connecting to Redis at ${host} failed: ${messageOf(cause)}`);
-        await clock.sleep(pause(retry), signal);
+        await clock.sleep(pause(retry), signal).catch((reason) => {
+          throw connectFailure(settings, reason);
+        });
       }
     }
   }
@@ -87,7 +101,7 @@ export async function openRedis(settings: RedisSettings, ports: RedisPorts): Pro
     if (isClosed || silent !== client || renewing !== undefined) return;
     events.onLost(new Error("it does not answer"));
     silent.destroy();
-    renewing = connectRedis(settings, events)
+    renewing = dial()
       .then((fresh) => {
         client = fresh;
         if (isClosed) fresh.destroy();
