@@ -1,6 +1,41 @@
 import * as v from "valibot";
 import { fault, field, list } from "./schema-field.ts";
 
+// Plain scalars come as they are written, so that `VERSION: 1.10` and `ANSWER: yes` reach an app's variables unchanged.
+const flagWords: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  y: true,
+  false: false,
+  no: false,
+  off: false,
+  n: false,
+};
+const isText = (value: unknown): value is string => typeof value === "string";
+const flagText = () =>
+  v.optional(
+    v.pipe(
+      v.custom<string>(
+        (value) => isText(value) && Object.hasOwn(flagWords, value.toLowerCase()),
+        fault("true or false", "write true or false"),
+      ),
+      v.transform((text) => flagWords[text.toLowerCase()] ?? false),
+    ),
+    "false",
+  );
+const integerText = () =>
+  v.optional(
+    v.pipe(
+      v.custom<string>(
+        (value) => isText(value) && /^[-+]?\d{1,15}$/.test(value),
+        fault("a whole number", "write it in digits"),
+      ),
+      v.transform(Number),
+    ),
+    "0",
+  );
+
 const destinations = ["console", "file", "fileAndConsole"] as const;
 const destination = () =>
   v.optional(v.picklist(["", ...destinations], fault("console, file or fileAndConsole", "write one of them")));
@@ -10,22 +45,22 @@ const sharedFields = {
   configFilePath: field.text(),
   appProtocol: field.text(),
   apiListenAddresses: field.text(),
-  enableProfiling: field.flag(),
+  enableProfiling: flagText(),
   logLevel: field.text(),
-  appMaxConcurrency: field.integer(),
+  appMaxConcurrency: integerText(),
   placementHostAddress: field.maybeText(),
   schedulerHostAddress: field.maybeText(),
   resourcesPath: field.text(),
   resourcesPaths: field.texts(),
-  appSSL: field.flag(),
+  appSSL: flagText(),
   maxBodySize: field.text(),
   readBufferSize: field.text(),
-  enableAppHealthCheck: field.flag(),
+  enableAppHealthCheck: flagText(),
   appHealthCheckPath: field.text(),
-  appHealthProbeInterval: field.integer(),
-  appHealthProbeTimeout: field.integer(),
-  appHealthThreshold: field.integer(),
-  enableApiLogging: field.flag(),
+  appHealthProbeInterval: integerText(),
+  appHealthProbeTimeout: integerText(),
+  appHealthThreshold: integerText(),
+  enableApiLogging: flagText(),
   runtimePath: field.text(),
   env: field.textMap(),
   daprdLogDestination: destination(),
@@ -37,25 +72,25 @@ const appFields = {
   appID: field.text(),
   appDirPath: field.text(),
   appChannelAddress: field.text(),
-  appPort: field.integer(),
-  daprHTTPPort: field.integer(),
-  daprGRPCPort: field.integer(),
-  daprInternalGRPCPort: field.integer(),
-  metricsPort: field.integer(),
-  profilePort: field.integer(),
+  appPort: integerText(),
+  daprHTTPPort: integerText(),
+  daprGRPCPort: integerText(),
+  daprInternalGRPCPort: integerText(),
+  metricsPort: integerText(),
+  profilePort: integerText(),
   unixDomainSocket: field.text(),
   command: field.texts(),
   // What only a cluster uses is read and left alone.
   containerImage: field.text(),
   containerImagePullPolicy: field.text(),
-  createService: field.flag(),
+  createService: flagText(),
 };
 
 const sharedSchema = v.object(sharedFields);
 
 /** A multi-app template. compat: cli pkg/runfileconfig */
 export const templateSchema = v.object({
-  version: field.integer(),
+  version: integerText(),
   name: field.text(),
   common: v.optional(sharedSchema, {}),
   apps: list(v.object(appFields, fault("a block of fields", "indent the fields below it"))),

@@ -167,7 +167,7 @@ export async function readTemplate(given: string, host: ReadTemplate): Promise<R
   const path = await templatePath(given, files, cwd);
   const file = path === "-" ? "stdin" : path.startsWith(`${cwd}/`) ? path.slice(cwd.length + 1) : path;
   const text = path === "-" ? await host.readStdin() : await files.readText(path);
-  const { documents, findings } = await readDocuments(file, text, "resource");
+  const { documents, findings } = await readDocuments(file, text, "text");
   const [document] = documents;
   if (findings.length > 0) {
     throw refuse(findings.map((finding) => ({ ...finding, fix: "correct the YAML" })));

@@ -1,5 +1,8 @@
-/** Which rules plain words follow: `resource` files are YAML 1.1 (`yes` is true), `configuration` files 1.2. */
-export type Dialect = "resource" | "configuration";
+/**
+ * Which rules plain words follow: `resource` files are YAML 1.1 (`yes` is true), `configuration` files 1.2; `text` leaves every word as it
+ * is written, for schemas that read numbers and flags from text.
+ */
+export type Dialect = "resource" | "configuration" | "text";
 
 export type Scalar = string | number | bigint | boolean | null;
 
@@ -22,6 +25,7 @@ const float = /^[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?$/;
 /** What a plain (unquoted) YAML word stands for. compat: the two Go YAML libraries that upstream reads its files with. */
 export function resolvePlain(text: string, dialect: Dialect): Scalar {
   if (nulls.has(text)) return null;
+  if (dialect === "text") return text;
   if (Object.hasOwn(truths, text)) return truths[text] ?? null;
   if (dialect === "resource" && Object.hasOwn(oldTruths, text)) return oldTruths[text] ?? null;
   const digits = text.replaceAll("_", "");
