@@ -1,8 +1,4 @@
-import { create, createRegistry, toJsonString } from "@bufbuild/protobuf";
 import { httpStatusFromGrpc } from "../../errors/http-status.ts";
-import { StatusSchema } from "../../gen/dapr/proto/internals/v1/status_pb.ts";
-import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
-import { encodeUtf8 } from "../../kit/bytes.ts";
 import type { MessageBody } from "../../kit/http-message.ts";
 import { InvocationFailure, type InvocationReply } from "../../kit/invocation.ts";
 import { asHttp } from "./header-rules.ts";
@@ -23,7 +19,8 @@ export async function httpAnswer(
   let contentType = reply.typeUrl === "" ? reply.contentType : protobuf;
   let body = reply.body;
   if (!isHttp && status !== 200) {
-    body = statusJson(reply);
+    // Only apps that speak gRPC answer so: what it needs is not loaded for others.
+    body = (await import("./grpc-status.ts")).statusJson(reply);
     contentType = "";
   }
   if (status > 599 || status < 200) {
@@ -88,16 +85,4 @@ async function sniffed(body: NonNullable<MessageBody>): Promise<{ body: MessageB
     { highWaterMark: 0 },
   );
   return { body: rest, contentType: sniffContentType(first.value) };
-}
-
-/** A gRPC status as JSON of the protocol's own Status message. */
-function statusJson({ code, message, details }: InvocationReply): Uint8Array {
-  const status = create(StatusSchema, { code, message, details: details.map((detail) => ({ ...detail })) });
-  const registry = createRegistry(file_google_rpc_error_details);
-  try {
-    return encodeUtf8(toJsonString(StatusSchema, status, { registry }));
-  } catch {
-    // A detail of a type that we do not know has no JSON form: code and message are worth more than none.
-    return encodeUtf8(toJsonString(StatusSchema, create(StatusSchema, { code, message })));
-  }
 }
