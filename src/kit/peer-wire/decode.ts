@@ -73,9 +73,9 @@ function decodeRequest(reader: ProtoReader): WireRequest {
       for (let inner = message.next(); inner !== 0; inner = message.next()) {
         if (inner === 1) head.method = message.string();
         else if (inner === 2) {
-          const any = readAny(message.message());
-          head.typeUrl = any.typeUrl;
-          data = any.value.length === 0 ? undefined : any.value;
+          const packed = readAny(message.message());
+          head.typeUrl = packed.typeUrl;
+          data = packed.value.length === 0 ? undefined : packed.value;
         } else if (inner === 3) head.contentType = message.string();
         else if (inner === 4) {
           const extension = message.message();
@@ -99,7 +99,7 @@ function decodeResponse(reader: ProtoReader): WireResponse {
   let code = -1;
   let text = "";
   let contentType = "";
-  let any: StatusDetail | undefined;
+  let packed: StatusDetail | undefined;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) {
       const status = reader.message();
@@ -115,14 +115,14 @@ function decodeResponse(reader: ProtoReader): WireResponse {
     else if (field === 4) {
       const message = reader.message();
       for (let inner = message.next(); inner !== 0; inner = message.next()) {
-        if (inner === 1) any = readAny(message.message());
+        if (inner === 1) packed = readAny(message.message());
         else if (inner === 2) contentType = message.string();
         else message.skip();
       }
     } else reader.skip();
   }
-  const data = any === undefined || any.value.length === 0 ? undefined : any.value;
-  return { code, message: text, details, headers, trailers, contentType, typeUrl: any?.typeUrl ?? "", data };
+  const data = packed === undefined || packed.value.length === 0 ? undefined : packed.value;
+  return { code, message: text, details, headers, trailers, contentType, typeUrl: packed?.typeUrl ?? "", data };
 }
 
 function readAny(reader: ProtoReader): StatusDetail {
