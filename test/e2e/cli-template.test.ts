@@ -139,7 +139,9 @@ test("log destinations of a template", async () => {
   assert.match(run.logs(), /msg="app id: a"/);
   assert.doesNotMatch(run.logs(), /msg="app id: b"/);
   const kinds = (id: string): string[] =>
-    readdirSync(join(path, id, ".dapr/logs")).map((name) => name.replace(/_\d+\.log$/, ""));
+    readdirSync(join(path, id, ".dapr/logs"))
+      .map((name) => name.replace(/_\d+\.log$/, ""))
+      .sort();
   assert.deepEqual([kinds("a"), kinds("b"), kinds("c")], [["a_app"], ["b_daprd"], ["c_app", "c_daprd"]]);
 });
 

@@ -13,6 +13,7 @@ export const runCommand: Command = {
     "Without resource files there are two durable components: the state store statestore and the pub/sub pubsub, kept in the data folder. Files come from --resources-path, else from the folder components of the data folder. Components that name a Redis on this machine run without it when --local is given.",
     "Apps of several runs with the same data folder find each other by id. Everything listens on 127.0.0.1 only.",
     "A template (--run-file) runs several apps at once, in one process that serves all of them.",
+    "However the runtime ends, the processes that it started end with it. Not so on Windows when it is killed: there they stay.",
   ],
   examples: [
     ["An app on port 3000", "pillion run --app-id orders --app-port 3000 -- node orders.js"],

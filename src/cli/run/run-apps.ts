@@ -42,8 +42,8 @@ export async function runApps(program: Program, plan: RunPlan, status: Status): 
   const registry = createAppRegistry({ process, files, dataDir });
   const ports: RunPorts = { ...host, program, plan, node, registry, embedded, status };
   const startable = withoutPortConflicts(plan.apps, status);
-  const running = startable.map((app) => startApp(ports, app));
-  const release = onStopSignals(process, program.platform.clock, {
+  const running: RunningApp[] = [];
+  const release = await onStopSignals(host, program.platform.clock, {
     stop(signal) {
       status.info("terminated signal received: shutting down");
       for (const app of running) app.stop(signal);
@@ -53,6 +53,7 @@ export async function runApps(program: Program, plan: RunPlan, status: Status): 
       process.exit(1);
     },
   });
+  running.push(...startable.map((app) => startApp(ports, app)));
   if (plan.template !== undefined && !plan.isPart) await showTable(running, process.stdout);
   const codes = await Promise.all(running.map((app) => app.ended));
   release();

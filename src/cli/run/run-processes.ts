@@ -47,12 +47,13 @@ async function placesOf(program: Program, plan: RunPlan, children: readonly AppC
 
 /** Runs each app of a template from a process of its own, and watches over them. Answers the highest of their exit codes. */
 export async function runProcesses(program: Program, plan: RunPlan, status: Status): Promise<number> {
-  const { process } = needHost(program);
+  const host = needHost(program);
+  const { process } = host;
   if (plan.template?.path === "-") {
     throw new CommandError("--process-per-app reads the template once for each app: give it as a file, not as stdin");
   }
   const startable = withoutPortConflicts(plan.apps, status);
-  const children = startable.map((app): AppChild => {
+  const startOne = (app: AppRun): AppChild => {
     const command = [...program.self, ...argumentsOf(plan, app.options.appId)];
     const child = process.spawn(command, { guarded: true, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
     const pass = async (stream: Child["stdout"], write: (text: string) => void): Promise<void> => {
@@ -70,8 +71,9 @@ export async function runProcesses(program: Program, plan: RunPlan, status: Stat
       },
     );
     return { app, child, ended };
-  });
-  const release = onStopSignals(process, program.platform.clock, {
+  };
+  const children: AppChild[] = [];
+  const release = await onStopSignals(host, program.platform.clock, {
     stop(signal) {
       status.info("terminated signal received: shutting down");
       for (const { child } of children) process.signal(child.pid, signal);
@@ -81,6 +83,7 @@ export async function runProcesses(program: Program, plan: RunPlan, status: Stat
       process.exit(1);
     },
   });
+  children.push(...startable.map(startOne));
   process.stdout(`\n${urlTable(await placesOf(program, plan, children))}\n`);
   const codes = await Promise.all(children.map(({ ended }) => ended));
   release();
