@@ -26,9 +26,10 @@ export interface ConsumerPorts {
 interface Claimed {
   readonly seq: number;
   readonly attempt: number;
+  readonly bytes: number;
 }
 
-/** Bytes of messages in handlers; one message more than that is always allowed. */
+/** Bytes of messages in handlers; one message is always allowed. */
 const MOST_BYTES = 16 * 1024 * 1024;
 const MOST_ROWS = 64;
 const AGAIN_MS = 1000;
@@ -42,6 +43,10 @@ const leaseSql = `SELECT min(lease_until) AS until FROM pubsub_owner
 const readSql = `SELECT seq, expires_at, content_type, metadata, data FROM pubsub_message
   WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq`;
 
+function claimedOf(row: SqlRow): Claimed {
+  return { seq: Number(row["seq"]), attempt: Number(row["attempt"]), bytes: Number(row["size"] ?? 0) };
+}
+
 /**
  * One subscription: claims messages for its group as handlers become free, reads them, hands them over, acknowledges or gives
  * back. What is claimed is bounded, so a backlog stays on disk.
@@ -52,7 +57,6 @@ export class Consumer {
   #claimed: Claimed[] = [];
   #active = 0;
   #activeBytes = 0;
-  #meanBytes = 1024;
   #isClaiming = false;
   #isWanted = false;
   #isClosed = false;
@@ -146,7 +150,7 @@ export class Consumer {
       acks.send();
       const results = await writing;
       const rows = results.flatMap(({ rows }) => rows);
-      this.#claimed.push(...rows.map((row) => ({ seq: Number(row["seq"]), attempt: Number(row["attempt"]) })));
+      this.#claimed.push(...rows.map(claimedOf));
       this.#claimed.sort((a, b) => a.seq - b.seq);
       this.#isWanted ||= rows.length > 0;
     } catch (error) {
@@ -169,9 +173,14 @@ export class Consumer {
   /** Hands claimed messages to handlers while their bytes are within bounds. */
   #start(): void {
     while (this.#claimed.length > 0 && !this.#isClosed) {
-      const free = MOST_BYTES - this.#activeBytes;
-      if (this.#active > 0 && free <= 0) return;
-      const rows = Math.max(1, Math.min(MOST_ROWS, Math.floor(free / this.#meanBytes)));
+      let rows = 0;
+      let bytes = this.#activeBytes;
+      for (const claimed of this.#claimed) {
+        bytes += claimed.bytes;
+        if (rows === MOST_ROWS || (bytes > MOST_BYTES && rows + this.#active > 0)) break;
+        rows += 1;
+      }
+      if (rows === 0) return;
       const next = this.#claimed.splice(0, rows);
       try {
         this.#read(next);
@@ -199,7 +208,6 @@ export class Consumer {
       }
       const metadata = String(row["metadata"]);
       const data = row["data"] as Uint8Array;
-      this.#meanBytes += (data.length + 256 - this.#meanBytes) / 16;
       void this.#run(seq, {
         topic: topic.name,
         data,

@@ -15,12 +15,16 @@ export function publishStep(message: {
     break;
   }
   return {
-    sql: "INSERT INTO pubsub_message (topic, published_at, expires_at, content_type, metadata, data) VALUES (?, ?, ?, ?, ?, ?)",
+    // portable: node:sqlite 22.18 binds an empty array as NULL
+    sql: "INSERT INTO pubsub_message (topic, published_at, expires_at, content_type, metadata, data) VALUES (?, ?, ?, ?, ?, coalesce(?, x''))",
     params: [message.topic, message.publishedAt, message.expiresAt, message.contentType, metadata, message.data],
   };
 }
 
-/** Hands up to `limit` new messages of a topic to an owner; answers their numbers. The second step moves the cursor behind them. */
+/** Bytes of a claimed message, so that it is known before it is read. */
+const size = "(SELECT length(data) FROM pubsub_message WHERE seq = pubsub_delivery.seq) AS size";
+
+/** Hands up to `limit` new messages of a topic to an owner; answers their numbers and sizes. The second step moves the cursor behind them. */
 export function freshSteps(claim: {
   readonly topic: number;
   readonly group: number;
@@ -35,7 +39,7 @@ export function freshSteps(claim: {
       sql: `INSERT INTO pubsub_delivery (grp, owner, due_at, seq, attempt)
         SELECT ?, ?, 0, seq, 1 FROM pubsub_message
         WHERE topic = ? AND seq > (SELECT cursor FROM pubsub_group WHERE id = ?) AND (expires_at IS NULL OR expires_at > ?)
-        ORDER BY seq LIMIT ? RETURNING seq, attempt`,
+        ORDER BY seq LIMIT ? RETURNING seq, attempt, ${size}`,
       params: [group, owner, topic, group, now, limit],
       returning: true,
     },
@@ -46,7 +50,7 @@ export function freshSteps(claim: {
   ];
 }
 
-/** Hands up to `limit` messages whose redelivery is due to an owner; answers their numbers. */
+/** Hands up to `limit` messages whose redelivery is due to an owner; answers their numbers and sizes. */
 export function dueStep(claim: {
   readonly group: number;
   readonly owner: number;
@@ -58,7 +62,7 @@ export function dueStep(claim: {
       WHERE (grp, owner, due_at, seq) IN (
         SELECT grp, owner, due_at, seq FROM pubsub_delivery WHERE grp = ? AND owner = 0 AND due_at <= ?
         ORDER BY due_at, seq LIMIT ?)
-      RETURNING seq, attempt`,
+      RETURNING seq, attempt, ${size}`,
     params: [claim.owner, claim.group, claim.now, claim.limit],
     returning: true,
   };

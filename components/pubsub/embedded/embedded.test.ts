@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { DriverContext } from "../../../src/driver/context.ts";
+import { DriverError } from "../../../src/driver/errors.ts";
+import type { PubSub } from "../../../src/driver/pubsub.ts";
+import { createVirtualClock } from "../../../src/kit/virtual-clock.ts";
+import type { Platform } from "../../../src/platform/types.ts";
+import type { Storage } from "../../../src/storage/storage.ts";
+import { createStorages } from "../../../src/storage/storages.ts";
+import { collector, pubsubConformance } from "../../../test/conformance/pubsub.ts";
+import { hostPlatform } from "../../../test/harness/host-platform.ts";
+import { temporaryFolder } from "../../../test/harness/temporary-folder.ts";
+import { backOff } from "./back-off.ts";
+import driver from "./embedded.ts";
+import { sweepOnce } from "./sweep.ts";
+
+const platform = await hostPlatform();
+const { signal } = new AbortController();
+const utf8 = new TextEncoder();
+const quick = { backOffInitialInterval: "1ms", backOffMaxInterval: "5ms" };
+const message = (data: string, metadata: Record<string, string> = {}, topic = "t") => ({
+  topic,
+  data: utf8.encode(data),
+  contentType: "",
+  metadata,
+});
+
+interface World {
+  readonly path: string;
+  readonly warnings: string[];
+  open(appId: string, settings?: Readonly<Record<string, string>>, clock?: Platform["clock"]): Promise<PubSub>;
+  /** The file itself. */
+  storage(): Promise<Storage>;
+}
+
+function makeWorld(): World {
+  const path = `${temporaryFolder().path}/broker.db`;
+  const storages = createStorages({ platform });
+  const warnings: string[] = [];
+  const log = { debug() {}, info() {}, warn: (line: string) => void warnings.push(line), error() {} };
+  return {
+    path,
+    warnings,
+    open: (appId, settings = {}, clock = platform.clock) =>
+      driver.open(new Map(Object.entries({ path, ...settings })), {
+        name: "pubsub",
+        appId,
+        namespace: "",
+        log,
+        signal,
+        platform,
+        clock,
+        random: platform.random,
+        storage: (file, options) => storages.open(file, options),
+      } satisfies DriverContext) as Promise<PubSub>,
+    storage: () => storages.open(path),
+  };
+}
+
+async function countOf(world: World, table: string): Promise<number> {
+  const storage = await world.storage();
+  const count = Number(storage.get(`SELECT count(*) AS n FROM ${table}`, [])?.["n"]);
+  await storage.close();
+  return count;
+}
+
+pubsubConformance("embedded", makeWorld, {
+  redelivery: quick,
+  groups: true,
+  retention: true,
+  ordered: { concurrencyMode: "single" },
+});
+
+test("embedded: what all groups are done with leaves the file, a component that leaves takes its rows along", async () => {
+  const world = makeWorld();
+  const apps = [await world.open("one"), await world.open("two")];
+  const inboxes = [collector(), collector()];
+  for (const [index, app] of apps.entries())
+    await app.subscribe({ topic: "t", metadata: {} }, inboxes[index]!.handle, signal);
+  for (let index = 0; index < 20; index++) await apps[0]!.publish(message(String(index)), signal);
+  for (const inbox of inboxes) await inbox.until(20);
+  await apps[0]!.close();
+  await apps[1]!.close();
+  for (const table of ["message", "delivery", "done", "owner", "member"])
+    assert.equal(await countOf(world, `pubsub_${table}`), 0, table);
+  assert.equal(await countOf(world, "pubsub_group"), 2);
+});
+
+test("embedded: a message stays while one of the groups has not seen it", async () => {
+  const world = makeWorld();
+  const [one, two] = [await world.open("one"), await world.open("two")];
+  await (await two.subscribe({ topic: "t", metadata: {} }, async () => "ack", signal)).close();
+  const inbox = collector();
+  await one.subscribe({ topic: "t", metadata: {} }, inbox.handle, signal);
+  await one.publish(message("x"), signal);
+  await inbox.until(1);
+  await one.close();
+  assert.equal(await countOf(world, "pubsub_message"), 1);
+  const late = collector();
+  await two.subscribe({ topic: "t", metadata: {} }, late.handle, signal);
+  await late.until(1);
+  await two.close();
+  assert.equal(await countOf(world, "pubsub_message"), 0);
+});
+
+test("embedded: the messages of a stopped owner go to another member, and its late acknowledgement is refused", async () => {
+  const world = makeWorld();
+  const lease = { leaseDuration: "200ms", ...quick };
+  // Time stands still for this one, as in a process that was suspended: it renews nothing.
+  const stopped = await world.open("app", lease, createVirtualClock(Date.now()));
+  const release = Promise.withResolvers<"ack">();
+  const first = collector(() => release.promise);
+  await stopped.subscribe({ topic: "t", metadata: {} }, first.handle, signal);
+  await stopped.publish(message("x"), signal);
+  await first.until(1);
+  const survivor = await world.open("app", lease);
+  const held = Promise.withResolvers<"retry">();
+  const second = collector(({ attempt }) => (attempt === 2 ? held.promise : "ack"));
+  await survivor.subscribe({ topic: "t", metadata: {} }, second.handle, signal);
+  await second.until(1);
+  assert.equal(second.received[0]?.attempt, 2);
+  release.resolve("ack");
+  await stopped.close();
+  assert.equal(await countOf(world, "pubsub_message"), 1);
+  held.resolve("retry");
+  await second.until(2);
+  await survivor.close();
+  assert.equal(await countOf(world, "pubsub_message"), 0);
+});
+
+test("embedded: a component that closes gives back what no handler has seen, and others get it at once", async () => {
+  const world = makeWorld();
+  const one = await world.open("app", { concurrencyMode: "single" });
+  const release = Promise.withResolvers<"retry">();
+  const first = collector(() => release.promise);
+  await one.subscribe({ topic: "t", metadata: {} }, first.handle, signal);
+  await one.publish(message("a"), signal);
+  await first.until(1);
+  const two = await world.open("app");
+  const second = collector();
+  await two.subscribe({ topic: "t", metadata: {} }, second.handle, signal);
+  const closed = one.close();
+  release.resolve("retry");
+  await closed;
+  await second.until(1);
+  assert.deepEqual(second.texts(), ["a"]);
+  await two.close();
+});
+
+test("embedded: a slow consumer holds a bounded number of messages, the rest waits in the file", async () => {
+  const world = makeWorld();
+  const app = await world.open("app", { concurrency: "4" });
+  const release = Promise.withResolvers<"ack">();
+  const inbox = collector(() => release.promise);
+  await app.subscribe({ topic: "t", metadata: {} }, inbox.handle, signal);
+  for (let index = 0; index < 30; index++) await app.publish(message(String(index)), signal);
+  await inbox.until(4);
+  assert.equal(await countOf(world, "pubsub_delivery"), 4);
+  assert.equal(inbox.received.length, 4);
+  release.resolve("ack");
+  await inbox.until(30);
+  await app.close();
+});
+
+test("embedded: large messages are read into memory only as handlers finish with them", async () => {
+  const world = makeWorld();
+  const app = await world.open("app");
+  const big = "x".repeat(3 * 1024 * 1024);
+  for (let index = 0; index < 20; index++) await app.publish(message(big), signal);
+  const gates: ((delivery: "ack") => void)[] = [];
+  const inbox = collector(() => new Promise((resolve) => gates.push(resolve)));
+  await app.subscribe({ topic: "t", metadata: {} }, inbox.handle, signal);
+  await inbox.until(5);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(inbox.received.length, 5);
+  while (inbox.received.length < 20 || gates.length > 0) {
+    for (const gate of gates.splice(0)) gate("ack");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await app.close();
+});
+
+test("embedded: a subscriber that gathers many gets as many at once", async () => {
+  const world = makeWorld();
+  const app = await world.open("app", { concurrency: "2" });
+  const release = Promise.withResolvers<"ack">();
+  const inbox = collector(() => release.promise);
+  await app.subscribe({ topic: "t", metadata: {}, atOnce: 10 }, inbox.handle, signal);
+  for (let index = 0; index < 12; index++) await app.publish(message(String(index)), signal);
+  await inbox.until(10);
+  release.resolve("ack");
+  await inbox.until(12);
+  await app.close();
+});
+
+test("embedded: old messages are swept: expired ones, and those that no group ever asked for", async () => {
+  const world = makeWorld();
+  const clock = createVirtualClock(1_000_000);
+  const app = await world.open("app", {}, clock);
+  await app.publish(message("short", { ttlInSeconds: "5" }), signal);
+  for (let index = 0; index < 4; index++) await app.publish(message("old"), signal);
+  await clock.advance(50_000);
+  for (let index = 0; index < 4; index++) await app.publish(message("new"), signal);
+  await app.publish(message("kept", {}, "read"), signal);
+  await (await app.subscribe({ topic: "read", metadata: {} }, async () => "retry", signal)).close();
+  const storage = await world.storage();
+  const texts = () =>
+    storage
+      .all("SELECT data FROM pubsub_message ORDER BY seq", [])
+      .map(({ data }) => new TextDecoder().decode(data as Uint8Array));
+  await sweepOnce({ storage, clock, unread: { ttlMs: 40_000, limit: 2 } });
+  assert.deepEqual(texts(), ["new", "new", "kept"]);
+  await clock.advance(100_000);
+  await sweepOnce({ storage, clock, unread: { ttlMs: 40_000, limit: 2 } });
+  assert.deepEqual(texts(), ["kept"]);
+  await storage.close();
+  await app.close();
+});
+
+test("embedded: an owner that was not seen for long is forgotten and its messages are free", async () => {
+  const world = makeWorld();
+  const clock = createVirtualClock(1_000_000);
+  const lost = await world.open("app", {}, clock);
+  const stuck = Promise.withResolvers<"ack">();
+  const inbox = collector(() => stuck.promise);
+  await lost.subscribe({ topic: "t", metadata: {} }, inbox.handle, signal);
+  await lost.publish(message("x"), signal);
+  await inbox.until(1);
+  const storage = await world.storage();
+  const later = createVirtualClock(1_000_000 + 3_600_000);
+  await sweepOnce({ storage, clock: later, unread: { ttlMs: 1, limit: 1 } });
+  assert.equal(await countOf(world, "pubsub_owner"), 0);
+  assert.deepEqual({ ...storage.get("SELECT owner, due_at FROM pubsub_delivery", []) }, { owner: 0, due_at: 0 });
+  await storage.close();
+  stuck.resolve("ack");
+  await lost.close();
+});
+
+test("embedded: the waits between deliveries grow up to the longest", () => {
+  const settings = { initialMs: 100, maxMs: 1000, multiplier: 2 };
+  assert.deepEqual(
+    [1, 2, 3, 4, 5, 5000].map((attempt) => backOff(settings, attempt)),
+    [100, 200, 400, 800, 1000, 1000],
+  );
+});
+
+test("embedded: settings that cannot work are refused with what to do", async () => {
+  const world = makeWorld();
+  const refused = (settings: Record<string, string>, text: string) =>
+    assert.rejects(
+      world.open("app", settings),
+      (error) => DriverError.is(error) && error.kind === "badMetadata" && error.message.includes(text),
+    );
+  await refused({ path: "" }, 'set property "path"');
+  await refused({ concurrency: "0" }, '"concurrency" must be 1 or more');
+  await refused({ backOffMultiplier: "0.5" }, '"backOffMultiplier" must be 1 or more');
+  await refused({ concurrencyMode: "both" }, "parallel, single");
+  await assert.rejects(world.open("app", { path: "/no/such/folder/x.db" }), /failed to open the broker/);
+});
