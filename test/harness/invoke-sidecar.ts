@@ -12,6 +12,7 @@ import { createGrpcAppChannel } from "../../src/channel/app/grpc-app.ts";
 import { createHttpAppChannel } from "../../src/channel/app/http-app.ts";
 import { createGrpcPool } from "../../src/channel/grpc/pool.ts";
 import { createPeers } from "../../src/channel/peer/peers.ts";
+import type { PeerResolver } from "../../src/channel/peer/resolve.ts";
 import type { InvocationTarget } from "../../src/kit/invocation.ts";
 import type { Platform } from "../../src/platform/types.ts";
 import { createTracer } from "../../src/telemetry/trace.ts";
@@ -41,6 +42,8 @@ export interface InvokeSidecarOptions {
   readonly neighbours?: () => readonly InvokeSidecar[];
   /** Internal addresses of other apps. */
   readonly peers?: Readonly<Record<string, string>>;
+  /** Instead of `peers`. */
+  readonly resolver?: PeerResolver;
   readonly bodyLimit?: number;
 }
 
@@ -65,7 +68,7 @@ export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise
   const connect = platform.connectHttp2!;
   const pool = createGrpcPool({ connect, clock, maxReceiveBytes: limit, maxSendBytes: limit });
   const peers = createPeers(pool);
-  const resolver = {
+  const resolver = options.resolver ?? {
     async resolve({ appId: wanted }: { readonly appId: string }) {
       const address = options.peers?.[wanted];
       if (address === undefined) throw new Error(`couldn't find service: ${wanted}`);

@@ -448,6 +448,19 @@ describe("a connection", () => {
     client.close();
   });
 
+  it("is not left paused by an answer whose reader is slow", async () => {
+    const block = "x".repeat(1 << 18);
+    const app = await start((socket, all) => isWhole(all) && socket.write(ok(block)));
+    const client = open(app.port);
+    for (let round = 0; round < 5; round++) {
+      const reply = await client.request(get("/big"), forever, nothing);
+      await platform.clock.sleep(5);
+      assert.equal((await textOf(reply)).length, block.length);
+    }
+    assert.equal(app.received.length, 1);
+    client.close();
+  });
+
   it("over a unix socket", async () => {
     const folder = await mkdtemp(join(tmpdir(), "pillion-"));
     try {

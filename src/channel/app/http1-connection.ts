@@ -56,6 +56,7 @@ export class Http1Connection implements TcpHandlers, ResponseSink {
   #isGone = false;
   #hasServed = false;
   #isBodySent = true;
+  #isPaused = false;
   readonly #onAbort = (): void => this.#abort();
 
   constructor(owner: ConnectionOwner, tcp: (connect: TcpConnect, handlers: TcpHandlers) => TcpSocket) {
@@ -152,8 +153,8 @@ export class Http1Connection implements TcpHandlers, ResponseSink {
     this.#stopSettle?.();
     this.#stopSettle = undefined;
     const stream = new ReplyStream({
-      pause: () => this.#socket.pause(),
-      resume: () => this.#socket.resume(),
+      pause: () => this.#pause(true),
+      resume: () => this.#pause(false),
       abandoned: () => {
         this.#finish();
         this.#leave();
@@ -163,6 +164,12 @@ export class Http1Connection implements TcpHandlers, ResponseSink {
     for (const chunk of this.#chunks) stream.push(chunk);
     this.#chunks = [];
     this.#exchange?.resolve({ status: head.status, headers: head.headers, body: stream.readable });
+  }
+
+  #pause(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    if (isPaused) this.#socket.pause();
+    else this.#socket.resume();
   }
 
   #sendBody(body: ReadableStream<Uint8Array>, head: RequestHead): void {
@@ -252,6 +259,8 @@ export class Http1Connection implements TcpHandlers, ResponseSink {
     this.#stream = undefined;
     if (this.#chunks.length > 0) this.#chunks = [];
     this.#hasServed = true;
+    // The last bytes of an answer may have come in although its reader is behind.
+    if (this.#isPaused) this.#pause(false);
     if (exchange === undefined) return;
     signalOff(exchange, this.#onAbort);
     if (!this.#isBodySent) this.#stopBody?.();
