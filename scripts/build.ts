@@ -1,5 +1,4 @@
-import { mkdirSync, readFileSync, statSync } from "node:fs";
-import { createRequire } from "node:module";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { root, run } from "./shell.ts";
@@ -14,23 +13,29 @@ export const targets: Readonly<Record<string, { readonly runtime: string; readon
   "darwin-x64": { runtime: "@oven/bun-darwin-x64", tested: false },
   "darwin-arm64": { runtime: "@oven/bun-darwin-aarch64", tested: false },
   "windows-x64": { runtime: "@oven/bun-windows-x64", tested: false },
+  "windows-arm64": { runtime: "@oven/bun-windows-aarch64", tested: false },
 };
 
 /** Entry points: the main program first; the storage writer is a second entry because it runs in a thread. */
 export const entries = ["src/entry/main.ts", "src/storage/writer-thread.ts"];
 
-function runtimeOf(target: string): string {
+/** The runtime that a target's executable begins with. npm fetches those of other machines into `dist/runtimes` once. */
+async function runtimeOf(target: string): Promise<string> {
   const row = targets[target];
   if (row === undefined) throw new Error(`unknown target "${target}", known: ${Object.keys(targets).join(", ")}`);
-  const require = createRequire(join(root, "package.json"));
-  try {
-    const folder = dirname(require.resolve(`${row.runtime}/package.json`));
-    return join(folder, "bin", target.startsWith("windows") ? "bun.exe" : "bun");
-  } catch {
-    throw new Error(
-      `the runtime of "${target}" is not installed: run "npm install --no-save --force ${row.runtime}@${bunVersion()}" and build again`,
-    );
-  }
+  const folder = join(root, "dist/runtimes", `${target}-${bunVersion()}`);
+  const program = join(folder, "package/bin", target.startsWith("windows") ? "bun.exe" : "bun");
+  if (existsSync(program)) return program;
+  mkdirSync(folder, { recursive: true });
+  const name = `${row.runtime}@${bunVersion()}`;
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  const packed = await run(npm, ["pack", "--silent", "--pack-destination", folder, name], { quiet: true });
+  const archive = readdirSync(folder).find((file) => file.endsWith(".tgz"));
+  if (packed.code !== 0 || archive === undefined) throw new Error(`could not fetch "${name}":\n${packed.output}`);
+  const unpacked = await run("tar", ["-xzf", join(folder, archive), "-C", folder], { quiet: true });
+  rmSync(join(folder, archive));
+  if (unpacked.code !== 0 || !existsSync(program)) throw new Error(`could not unpack "${name}":\n${unpacked.output}`);
+  return program;
 }
 
 function bunVersion(): string {
@@ -43,10 +48,11 @@ function bunVersion(): string {
 /** Builds one executable and answers its path. */
 export async function build(target: string | undefined, outfile: string): Promise<string> {
   mkdirSync(dirname(outfile), { recursive: true });
-  const args = ["build", "--compile", "--minify", "--bytecode", "--splitting", "--format=esm", "--target=bun"];
+  const args = ["build", "--compile", "--minify", "--bytecode", "--splitting", "--format=esm"];
   // The binary is the program: nothing in the folder it is started from may change how it runs.
   args.push("--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig");
-  if (target !== undefined) args.push(`--compile-executable-path=${runtimeOf(target)}`);
+  args.push(target === undefined ? "--target=bun" : `--target=bun-${target}`);
+  if (target !== undefined) args.push(`--compile-executable-path=${await runtimeOf(target)}`);
   const result = await run(process.execPath, [...args, ...entries, `--outfile=${outfile}`], { quiet: true });
   if (result.code !== 0) throw new Error(`could not build "${outfile}":\n${result.output}`);
   return outfile;
