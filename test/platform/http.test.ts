@@ -7,6 +7,9 @@ import { bytes, createHost, sleep, until } from "./host.ts";
 const host = await createHost();
 let aborted = 0;
 let cancelled = 0;
+let waiters = 0;
+let asking = 0;
+const gate = Promise.withResolvers<void>();
 
 async function serve(request: Request, info: { readonly remoteAddress: string }): Promise<Response> {
   const { pathname } = new URL(request.url);
@@ -33,10 +36,12 @@ async function serve(request: Request, info: { readonly remoteAddress: string })
       },
     );
   if (pathname === "/wait") {
-    await sleep(80);
+    waiters += 1;
+    await gate.promise;
     return new Response("waited");
   }
   if (pathname === "/until-abort") {
+    asking += 1;
     await new Promise<void>((resolve) => {
       request.signal.addEventListener("abort", () => {
         aborted += 1;
@@ -130,7 +135,7 @@ for (const path of ["/throw", "/throw-sync"])
 test("a client that leaves aborts the request", async () => {
   const leave = new AbortController();
   const asked = fetch(`${base}/until-abort`, { signal: leave.signal }).catch((error) => error);
-  await sleep(30);
+  await until(() => asking === 1, "the request arrived");
   leave.abort();
   await asked;
   await until(() => aborted === 1, "the handler saw the abort");
@@ -160,10 +165,11 @@ test("many requests at once", async () => {
 test("close waits for open requests and refuses new ones", async () => {
   const other = await host.serveHttp!({ host: "127.0.0.1", port: 0 }, serve);
   const waiting = fetch(`http://127.0.0.1:${other.port}/wait`).then((answer) => answer.text());
-  await sleep(30);
+  await until(() => waiters === 1, "the request arrived");
   const closed = other.close();
   await sleep(5);
   await assert.rejects(fetch(`http://127.0.0.1:${other.port}/remote`));
+  gate.resolve();
   assert.equal(await waiting, "waited");
   await closed;
 });

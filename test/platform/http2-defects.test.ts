@@ -153,7 +153,7 @@ for (const path of ["/reset", "/reset-after-request", "/headers-then-reset"])
       assert.deepEqual([bystander.outcome, bystander.text, pair.client.connected], ["end", "answer", true]);
     });
 
-test("stall hunt: many workers, mixed sizes, one connection", async () => {
+test("stall hunt: many workers, mixed sizes, one connection", { timeout: 60_000 }, async () => {
   const sizes = [1_024, 65_536, megabyte, 200_000, 70_000, 0, 16_384];
   const workers = Array.from({ length: 32 }, async (_, worker) => {
     for (let round = 0; round < 10; round += 1) {
@@ -171,7 +171,7 @@ test("stall hunt: many workers, mixed sizes, one connection", async () => {
 /** portable: Deno's own limit cannot be moved. */
 const lawfulResets = host.name === "deno" ? 900 : 5_000;
 
-test("a client that cancels many requests keeps its connection", async () => {
+test("a client that cancels many requests keeps its connection", { timeout: 60_000 }, async () => {
   const other = await openPair(host, (stream) => {
     if (stream.path !== "/keep") return;
     stream.respond({ ":status": "200" });

@@ -63,6 +63,9 @@ test("without verifyPeer the name must match", async () => {
 test("a client without certificate is turned away", async () => {
   const done = await ask({ ca: authority, verifyPeer: refuseOthers(alphaId) });
   assert.ok(done.outcome instanceof Error);
+  // Others are served as before.
+  const next = await ask({ ...beta, ca: authority, verifyPeer: refuseOthers(alphaId) });
+  assert.equal(next.outcome, "end");
 });
 
 test("plain TLS: the client has no certificate, and may skip all checks", async () => {

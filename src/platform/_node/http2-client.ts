@@ -3,12 +3,12 @@ import { isIP, type Socket } from "node:net";
 import type { ClientStream, ClientStreamHandlers, Http2Client, Http2Connect } from "../types.ts";
 import { type ClientConnection, Http2ClientStream, streamError } from "./http2-client-stream.ts";
 import { createKick } from "./http2-kick.ts";
-import { invalidFrames, sessionMemoryMb, streamWindow, widenConnection } from "./http2-limits.ts";
+import { sessionMemoryMb, streamWindow, unlimited, widenConnection } from "./http2-limits.ts";
 
 /** Notices a peer that vanished without a word. */
 const keepAliveMs = 30_000;
 const defaultConnectTimeoutMs = 20_000;
-const limits = { maxSessionMemory: sessionMemoryMb, maxSessionInvalidFrames: invalidFrames };
+const limits = { maxSessionMemory: sessionMemoryMb, maxSessionInvalidFrames: unlimited };
 
 interface Connection extends ClientConnection {
   readonly session: ClientHttp2Session;
@@ -63,6 +63,7 @@ export function connectHttp2(options: Http2Connect): Http2Client {
   const place = options.path ?? `${options.host}:${options.port}`;
 
   function dial(): Connection {
+    for (const old of connections) if (old.session.destroyed && old.streams.size === 0) connections.delete(old);
     const http2 = process.getBuiltinModule("node:http2");
     const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
     const scheme = options.tls === undefined ? "http" : "https";
@@ -148,7 +149,7 @@ export function connectHttp2(options: Http2Connect): Http2Client {
       return count;
     },
     get connected() {
-      return current?.ready ?? false;
+      return current?.ready === true && !current.session.destroyed;
     },
     async close() {
       closed = true;
@@ -160,7 +161,8 @@ export function connectHttp2(options: Http2Connect): Http2Client {
       const ends = [...connections].map(
         ({ session }) =>
           new Promise<void>((resolve) => {
-            if (session.closed && session.destroyed) return resolve();
+            // portable: a session that TLS tore down never tells of its close in Node.
+            if (session.destroyed) return resolve();
             session.once("close", () => resolve());
             session.destroy();
           }),

@@ -179,6 +179,7 @@ export class Http2ServerStream implements ServerStream {
   /** The whole response is handed to the session. A request that is still coming is of no use any more: RFC 9113 8.1 asks to stop it. */
   #sent(): void {
     this.#connection.kick();
+    if (this.#requestEnded) return;
     setImmediate(() => {
       if (!this.#requestEnded && !this.#stream.destroyed && !this.#stream.closed) this.#stream.close(noError);
     });

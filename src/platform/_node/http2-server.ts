@@ -5,15 +5,7 @@ import type { Http2Listen, Listener, StreamHandler } from "../types.ts";
 import { plainAddress } from "./address.ts";
 import type { ReceivedHeaders } from "./http2-headers.ts";
 import { createKick } from "./http2-kick.ts";
-import {
-  createResetLimit,
-  invalidFrames,
-  resetBurst,
-  resetsPerSecond,
-  sessionMemoryMb,
-  streamWindow,
-  widenConnection,
-} from "./http2-limits.ts";
+import { createResetLimit, sessionMemoryMb, streamWindow, unlimited, widenConnection } from "./http2-limits.ts";
 import { Http2ServerStream, type ServerConnection } from "./http2-server-stream.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { prepareSocketPath } from "./socket-path.ts";
@@ -39,9 +31,9 @@ function openServer(listen: Http2Listen): Http2Server | Http2SecureServer {
       ...(listen.maxHeaderListBytes === undefined ? {} : { maxHeaderListSize: listen.maxHeaderListBytes }),
     },
     maxSessionMemory: sessionMemoryMb,
-    maxSessionInvalidFrames: invalidFrames,
-    streamResetBurst: resetBurst,
-    streamResetRate: resetsPerSecond,
+    maxSessionInvalidFrames: unlimited,
+    streamResetBurst: unlimited,
+    streamResetRate: unlimited,
     noDelay: true,
   };
   if (listen.tls === undefined) return http2.createServer(options);
@@ -69,6 +61,7 @@ export async function serveHttp2(listen: Http2Listen, handle: StreamHandler): Pr
     if (known !== undefined) return known;
     const socket = session.socket as Socket | TLSSocket | undefined;
     const allowed = createResetLimit(() => performance.now());
+    let refused = false;
     let certificate: Uint8Array | null | undefined = null;
     const connection: ServerConnection = {
       remoteAddress: plainAddress(socket?.remoteAddress),
@@ -78,9 +71,14 @@ export async function serveHttp2(listen: Http2Listen, handle: StreamHandler): Pr
       },
       kick: createKick(session, (answered) => session.ping(answered)),
       peerReset() {
-        if (allowed() || session.destroyed) return;
-        session.goaway(enhanceYourCalm);
-        session.destroy();
+        if (allowed() || refused) return;
+        refused = true;
+        // portable: Node can crash when a session is destroyed while it reads a frame.
+        setImmediate(() => {
+          if (session.destroyed) return;
+          session.goaway(enhanceYourCalm);
+          session.destroy();
+        });
       },
       streams: new Set(),
     };
