@@ -1,5 +1,7 @@
 import type { Call } from "../../kit/call.ts";
 import { type Invocation, InvocationFailure, type InvocationReply } from "../../kit/invocation.ts";
+import type { PolicyUse } from "../../kit/policy.ts";
+import { guardedCall } from "./guarded-call.ts";
 import { forwardingLines, identityLines, replyLines } from "./header-rules.ts";
 import { normalizeMethod } from "./method.ts";
 import type { AppName, InvokePorts } from "./ports.ts";
@@ -16,9 +18,12 @@ export interface Invoke {
 
 const unavailable = 14;
 const unauthenticated = 16;
-/** The built-in policy for peers that cannot be reached. */
-const builtInRetries = 3;
-const builtInPauseMs = 1000;
+
+/** A peer could not be reached, and may be tried again. */
+class PeerUnreached extends InvocationFailure {}
+const whenUnreached: PolicyUse<InvocationReply> = {
+  judge: (error) => (error instanceof PeerUnreached ? undefined : "stop"),
+};
 
 /** Makes invocation for one sidecar. */
 export function createInvoke(ports: InvokePorts): Invoke {
@@ -61,19 +66,23 @@ export function createInvoke(ports: InvokePorts): Invoke {
         throw error;
       }
     };
-    if (ports.policy?.(app.appId, request.method) !== undefined) return attempt();
-    for (let retries = 0; ; retries++) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (!isUnreachable(error) || !isRepeatable(request)) throw error;
-        const text = `failed to invoke target ${app.appId} after ${retries} retries. Error: ${unavailableText(error)}`;
-        if (retries === builtInRetries) throw new InvocationFailure(undefined, text, { cause: error });
-        await clock.sleep(builtInPauseMs, call.signal);
+    const hop = ports.policies.hop(app.appId);
+    if (hop === undefined) return attempt();
+    return hop.run(
+      async (_, number) => {
         // It may be back under another address; while nobody knows one, the last is as good as any.
-        address = await resolver.resolve(app, call.signal).catch(() => address);
-      }
-    }
+        if (number > 1) address = await resolver.resolve(app, call.signal).catch(() => address);
+        try {
+          return await attempt();
+        } catch (error) {
+          if (!isUnreachable(error) || !isRepeatable(request)) throw error;
+          const retries = `failed to invoke target ${app.appId} after ${number - 1} retries`;
+          throw new PeerUnreached(undefined, `${retries}. Error: ${unavailableText(error)}`, { cause: error });
+        }
+      },
+      call.signal,
+      whenUnreached,
+    );
   };
 
   const once = (id: string, request: Invocation, call: Call): Promise<InvocationReply> => {
@@ -95,9 +104,10 @@ export function createInvoke(ports: InvokePorts): Invoke {
     async invoke(id, request, call) {
       const method = normalizeMethod(request.method);
       const clean = method === request.method ? request : { ...request, method };
-      const policy = ports.policy?.(id, method);
+      const policy = ports.policies.call?.(id, method);
       if (policy === undefined) return once(id, clean, call);
-      return policy.run((attempt) => once(id, clean, attempt), call, isRepeatable(clean));
+      const { replayBytes } = ports.policies;
+      return guardedCall(policy, clean, call, replayBytes, (asked, attempt) => once(id, asked, attempt));
     },
   };
 }

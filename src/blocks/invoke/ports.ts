@@ -1,6 +1,7 @@
 import type { Call } from "../../kit/call.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { Invocation, InvocationReply, InvocationTarget } from "../../kit/invocation.ts";
+import type { Policy } from "../../kit/policy.ts";
 import type { ForwardingHost } from "./header-rules.ts";
 
 /** An app id in its namespace. */
@@ -47,10 +48,14 @@ export interface InvokeMeter {
   responseSent(caller: string, code: number): void;
 }
 
-/** How calls to one app are repeated and limited, when something says so. */
-export interface InvokePolicy {
-  /** Runs `attempt` as often as the policy wants; `isRepeatable` false allows it only once. */
-  run(attempt: (call: Call) => Promise<InvocationReply>, call: Call, isRepeatable: boolean): Promise<InvocationReply>;
+/** What is to be done around calls. */
+export interface InvokePolicies {
+  /** Around a whole call of what `id` names; undefined: nothing. Absent: nothing for any. */
+  readonly call: ((id: string, method: string) => Policy | undefined) | undefined;
+  /** Around the hop to a sidecar elsewhere: the built-in retries; undefined where resources name the app and so say what counts. */
+  hop(appId: string): Policy | undefined;
+  /** A streamed body of known length is kept for further tries when it has no more bytes. */
+  readonly replayBytes: number;
 }
 
 /** What invocation needs of its surroundings. */
@@ -66,7 +71,6 @@ export interface InvokePorts {
   readonly peers: Peers | undefined;
   /** The target of an absolute URL or of a named HTTP endpoint; undefined when it is no such name. */
   readonly external?: (id: string) => InvocationTarget | undefined;
-  /** The policy for calls of an app; undefined: the built-in one. */
-  readonly policy?: (id: string, method: string) => InvokePolicy | undefined;
+  readonly policies: InvokePolicies;
   readonly meter?: InvokeMeter;
 }
