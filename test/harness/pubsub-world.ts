@@ -30,6 +30,7 @@ export interface NotedBroker extends PubSub {
 
 export function createNotedBroker(features: readonly PubSubFeature[] = []): NotedBroker {
   const handlers = new Map<string, (message: IncomingMessage) => Promise<Delivery>>();
+  const inHand = new Set<Promise<unknown>>();
   const check = (topic: string): void => {
     const { fault } = broker;
     if (fault !== undefined && (fault.topic === undefined || fault.topic === topic)) throw fault.error;
@@ -57,12 +58,19 @@ export function createNotedBroker(features: readonly PubSubFeature[] = []): Note
       check(request.topic);
       broker.subscribed.push(request);
       handlers.set(request.topic, handle);
-      return { close: async () => void handlers.delete(request.topic) };
+      return {
+        async close() {
+          handlers.delete(request.topic);
+          await Promise.all(inHand);
+        },
+      };
     },
     async deliver(message) {
       const handle = handlers.get(message.topic);
       if (handle === undefined) throw new Error(`nobody subscribed to ${message.topic}`);
-      return handle({ data: new Uint8Array(), contentType: "", metadata: {}, ...message });
+      const handled = handle({ data: new Uint8Array(), contentType: "", metadata: {}, ...message });
+      inHand.add(handled);
+      return handled.finally(() => inHand.delete(handled));
     },
     close: async () => undefined,
   };
