@@ -15,6 +15,8 @@ export interface DriverLog {
 export interface DriverContext {
   /** Name of the component (metadata.name). */
   readonly name: string;
+  /** The version that the component names, for drivers that have several; empty or absent is the first. */
+  readonly version?: string;
   readonly appId: string;
   /** Empty when NAMESPACE is not set. */
   readonly namespace: string;

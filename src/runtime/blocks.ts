@@ -7,6 +7,7 @@ import type { Options } from "../config/options.ts";
 import type { LoadedComponent } from "../host/component.ts";
 import type { Components } from "../host/components.ts";
 import type { StreamHandler } from "../platform/types.ts";
+import type { PolicyProvider } from "../resiliency/provider.ts";
 import type { Log } from "../telemetry/ports.ts";
 import type { Faces } from "./apis.ts";
 import type { App } from "./app.ts";
@@ -26,6 +27,7 @@ export interface BlocksPorts {
   readonly options: Options;
   readonly resources: Resources;
   readonly components: Components;
+  readonly resiliency: PolicyProvider;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
   readonly log: Log;

@@ -3,6 +3,7 @@ import type { Options } from "../config/options.ts";
 import type { DriverContext } from "../driver/context.ts";
 import type { ComponentResource, LoadedComponent } from "../host/component.ts";
 import { type ComponentMeter, type Components, createComponents } from "../host/components.ts";
+import type { PolicyProvider } from "../resiliency/provider.ts";
 import type { Storage, StorageOpen } from "../storage/storage.ts";
 import type { Log } from "../telemetry/ports.ts";
 import { createGuard, type OperationMeter } from "./guard.ts";
@@ -12,6 +13,8 @@ export interface SidecarComponentsPorts {
   readonly shared: Pick<Shared, "platform" | "catalog" | "storages" | "dataDir">;
   readonly options: Pick<Options, "appId" | "namespace" | "podName">;
   readonly telemetry: { readonly components: ComponentMeter; readonly operations: OperationMeter };
+  /** Absent: no policies. */
+  readonly resiliency?: Pick<PolicyProvider, "outbound">;
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
   onLoaded(component: LoadedComponent): Promise<void>;
@@ -67,7 +70,7 @@ export function createSidecarComponents(ports: SidecarComponentsPorts): Componen
     clock: shared.platform.clock,
     log: log.scope("dapr.runtime.processor"),
     meter: telemetry.components,
-    context: (resource: ComponentResource, signal) => driverContext(ports, resource.name, signal),
+    context: ({ name, version }: ComponentResource, signal) => ({ ...driverContext(ports, name, signal), version }),
     expand: (properties) =>
       componentProperties(
         [...properties].map(([name, value]) => ({ name, value, secretKeyRef: undefined, envRef: undefined })),
@@ -78,7 +81,7 @@ export function createSidecarComponents(ports: SidecarComponentsPorts): Componen
           appId: options.appId,
         },
       ),
-    guard: createGuard(shared.platform.clock, telemetry.operations),
+    guard: createGuard(shared.platform.clock, telemetry.operations, ports.resiliency),
     onLoaded: ports.onLoaded,
   });
 }

@@ -2,6 +2,8 @@ import type { Category, Contracts } from "../driver/define.ts";
 import type { ComponentResource } from "../host/component.ts";
 import { aroundMethods } from "../kit/around.ts";
 import type { Clock } from "../kit/clock.ts";
+import type { PolicyProvider } from "../resiliency/provider.ts";
+import { underPolicy } from "./guard-policy.ts";
 
 /** Takes one operation of a component for the metrics; milliseconds. */
 export type OperationMeter = (
@@ -27,9 +29,10 @@ const operations: Readonly<Partial<Record<Category, Readonly<Record<string, stri
   secretstores: { get: "get", bulkGet: "bulk_get" },
 };
 
-/** Puts the component metrics around every operation of an instance. */
-export function createGuard(clock: Clock, meter: OperationMeter) {
-  return <C extends Category>(category: C, resource: ComponentResource, instance: Contracts[C]): Contracts[C] => {
+/** Puts policies around the operations of an instance that they apply to, and the component metrics around every one. */
+export function createGuard(clock: Clock, meter: OperationMeter, resiliency?: Pick<PolicyProvider, "outbound">) {
+  return <C extends Category>(category: C, resource: ComponentResource, plain: Contracts[C]): Contracts[C] => {
+    const instance = resiliency === undefined ? plain : underPolicy(category, resource.name, plain, resiliency);
     const names = operations[category];
     if (names === undefined) return instance;
     const methods = Object.keys(names) as (keyof Contracts[C] & string)[];

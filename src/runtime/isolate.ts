@@ -12,6 +12,7 @@ import type { Catalog } from "../driver/define.ts";
 import { fail } from "../errors/error.ts";
 import type { LoadedComponent } from "../host/component.ts";
 import type { FetchHandler, Platform } from "../platform/types.ts";
+import { createPolicyProvider, type ResiliencyMeter } from "../resiliency/provider.ts";
 import type { Log } from "../telemetry/ports.ts";
 import { createTracer } from "../telemetry/trace.ts";
 import { createSidecarComponents } from "./components.ts";
@@ -60,6 +61,12 @@ function absentApi(request: HttpRequest): string | undefined {
   return request.headers.has("dapr-app-id") ? elsewhere["invoke"] : undefined;
 }
 
+/** An isolate shows no metrics. */
+const unmetered: ResiliencyMeter = {
+  loaded: () => undefined,
+  target: () => ({ executed: () => undefined, activated: () => undefined }),
+};
+
 /** Says what of the resources an isolate passes over. */
 function warnOfUnused({ configuration, subscriptions }: Resources, log: Log): void {
   const { stdout, zipkinEndpoint, otel } = configuration.tracing;
@@ -99,6 +106,7 @@ export async function openIsolate({ platform, catalog, version, options, log }: 
       components: { loaded: () => undefined, initialized: () => undefined, initFailed: () => undefined },
       operations: () => undefined,
     },
+    resiliency: await createPolicyProvider(resources.resiliencies, { clock, random, log, meter: unmetered }),
     log,
     env,
     async onLoaded(component) {

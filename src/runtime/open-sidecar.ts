@@ -1,7 +1,9 @@
 import { sidecarEnvironment } from "../config/options.ts";
 import { type Cleanup, createCleanup } from "../kit/cleanup.ts";
 import type { Listener, StreamHandler } from "../platform/types.ts";
+import { createPolicyProvider } from "../resiliency/provider.ts";
 import { createMetricsHandler } from "../telemetry/metrics-listener.ts";
+import { createResiliencyMetrics } from "../telemetry/resiliency-metrics.ts";
 import { createApis } from "./apis.ts";
 import { createApp } from "./app.ts";
 import { createBlocks } from "./blocks.ts";
@@ -90,6 +92,12 @@ async function openSteps(
   const refusal = unenforceable(resources);
   if (refusal !== undefined) throw new Error(refusal);
   const telemetry = createTelemetry(options, configuration, platform);
+  const resiliency = await createPolicyProvider(resources.resiliencies, {
+    clock: platform.clock,
+    random: platform.random,
+    log,
+    meter: createResiliencyMetrics(telemetry.registry),
+  });
   const readiness = createReadiness();
   const runtimeReady = readiness.target("runtime");
 
@@ -117,6 +125,7 @@ async function openSteps(
     shared,
     options,
     telemetry,
+    resiliency,
     log,
     env,
     onLoaded: (component) => blocks.loaded(component),
@@ -137,6 +146,7 @@ async function openSteps(
     options,
     resources,
     components,
+    resiliency,
     telemetry,
     readiness,
     log,

@@ -8,12 +8,15 @@ import { invokeHttp } from "../blocks/invoke/http.ts";
 import { createInvoke } from "../blocks/invoke/invoke.ts";
 import type { Peers } from "../channel/peer/peers.ts";
 import { createPeerResolver } from "../channel/peer/resolve.ts";
+import type { Resources } from "../config/load.ts";
 import type { Options } from "../config/options.ts";
 import type { InvocationTarget } from "../kit/invocation.ts";
 import type { StreamHandler } from "../platform/types.ts";
+import type { PolicyProvider } from "../resiliency/provider.ts";
 import { createInvokeMetrics } from "../telemetry/invoke-metrics.ts";
 import type { App } from "./app.ts";
 import { hostAddress } from "./host-address.ts";
+import { invokePolicies, proxyPolicy } from "./invoke-policies.ts";
 import type { LocalSidecar } from "./local-sidecars.ts";
 import type { NameResolution } from "./name-resolution.ts";
 import type { Shared } from "./shared.ts";
@@ -38,6 +41,8 @@ export interface WiredInvoke {
 export interface InvokeWiring {
   readonly shared: Shared;
   readonly options: Options;
+  readonly resources: Pick<Resources, "httpEndpoints">;
+  readonly resiliency: PolicyProvider;
   readonly telemetry: Telemetry;
   readonly app: App;
   readonly names: NameResolution;
@@ -47,7 +52,8 @@ export interface InvokeWiring {
 const peerPort = 50_002;
 
 /** Joins invocation to the app, to the sidecars of this process and to those of others. */
-export function wireInvoke({ shared, options, telemetry, app, names }: InvokeWiring): WiredInvoke {
+export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
+  const { shared, options, resources, resiliency, telemetry, app, names } = wiring;
   const { platform } = shared;
   const { clock } = platform;
   const self = { appId: options.appId, namespace: options.currentNamespace };
@@ -79,6 +85,8 @@ export function wireInvoke({ shared, options, telemetry, app, names }: InvokeWir
       resolver,
       peers: target,
       meter,
+      clock,
+      policy: proxyPolicy(resiliency),
     };
   };
   const proxy = loadOnce(async () => {
@@ -93,6 +101,7 @@ export function wireInvoke({ shared, options, telemetry, app, names }: InvokeWir
     };
   });
 
+  const baseUrls = new Map(resources.httpEndpoints.map(({ name, baseUrl }) => [name, baseUrl]));
   const invoke = createInvoke({
     self,
     host: { address: hostAddress(options, platform), name: platform.process?.hostname ?? "" },
@@ -102,6 +111,7 @@ export function wireInvoke({ shared, options, telemetry, app, names }: InvokeWir
     resolver,
     peers,
     meter,
+    policies: invokePolicies(resiliency, options.maxBodySize, (id) => baseUrls.get(id)),
   });
   return {
     fallback: invokeHttp(invoke),

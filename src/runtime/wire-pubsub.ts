@@ -1,6 +1,5 @@
 import { createHttpSubscriber } from "../blocks/pubsub/deliver-http.ts";
-import { createInitRetries } from "../blocks/pubsub/init-retries.ts";
-import type { Broker, Policy, SubscriberApp } from "../blocks/pubsub/ports.ts";
+import { type Broker, DeliveryError, type Policy, type SubscriberApp } from "../blocks/pubsub/ports.ts";
 import { createPubSub, type PubSub } from "../blocks/pubsub/pubsub.ts";
 import { openBroker } from "../blocks/pubsub/scope.ts";
 import type { Resources } from "../config/load.ts";
@@ -8,7 +7,9 @@ import type { Options } from "../config/options.ts";
 import type { LoadedComponent } from "../host/component.ts";
 import type { Components } from "../host/components.ts";
 import type { Trace } from "../kit/call.ts";
+import type { Verdict } from "../kit/policy.ts";
 import type { Platform } from "../platform/types.ts";
+import type { PolicyProvider } from "../resiliency/provider.ts";
 import type { Log } from "../telemetry/ports.ts";
 import type { App } from "./app.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -26,6 +27,7 @@ export interface PubSubWiring {
   readonly options: Options;
   readonly resources: Resources;
   readonly components: Components;
+  readonly resiliency: PolicyProvider;
   readonly telemetry: Telemetry;
   readonly app: App;
   readonly log: Log;
@@ -33,6 +35,28 @@ export interface PubSubWiring {
 
 /** Runs once, as it is: what stands where no policy is configured. */
 const once: Policy = (run, signal) => run(signal);
+
+/** How a policy sees a failed delivery: by the app's status, where it gave one. */
+function deliveryVerdict(error: unknown): Verdict {
+  if (!(error instanceof DeliveryError)) return undefined;
+  return error.isLocal ? "stop" : error.code;
+}
+
+/** The policies of deliveries to the app and of the question for its subscriptions. */
+function pubsubPolicies(resiliency: PolicyProvider): {
+  readonly inbound: (broker: string) => Policy;
+  readonly initialization: Policy;
+} {
+  const use = { judge: deliveryVerdict };
+  const initial = resiliency.builtIn("DaprBuiltInInitializationRetries");
+  return {
+    inbound(broker) {
+      const policy = resiliency.inbound(broker, "Pubsub");
+      return policy === undefined ? once : (run, signal) => policy.run(run, signal, use);
+    },
+    initialization: (run, signal) => initial.run(run, signal),
+  };
+}
 
 /** Joins publish and subscribe to brokers and app. */
 export async function wirePubSub(wiring: PubSubWiring): Promise<WiredPubSub> {
@@ -53,7 +77,7 @@ export async function wirePubSub(wiring: PubSubWiring): Promise<WiredPubSub> {
     brokers: { find, list: () => [...brokers.keys()].map(find).filter((broker) => broker !== undefined) },
     app: () => app,
     asksApp: !options.disableInitEndpoints.includes("subscribe"),
-    policies: { inbound: () => once, initialization: createInitRetries(clock, random) },
+    policies: pubsubPolicies(wiring.resiliency),
     span,
     clock,
     random,

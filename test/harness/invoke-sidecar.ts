@@ -13,8 +13,11 @@ import { createHttpAppChannel } from "../../src/channel/app/http-app.ts";
 import { createGrpcPool } from "../../src/channel/grpc/pool.ts";
 import { createPeers } from "../../src/channel/peer/peers.ts";
 import type { PeerResolver } from "../../src/channel/peer/resolve.ts";
+import type { Resiliency } from "../../src/config/resource/resiliency.ts";
 import type { InvocationTarget } from "../../src/kit/invocation.ts";
 import type { Platform } from "../../src/platform/types.ts";
+import { createPolicyProvider, type ResiliencyMeter } from "../../src/resiliency/provider.ts";
+import { invokePolicies, proxyPolicy } from "../../src/runtime/invoke-policies.ts";
 import { createTracer } from "../../src/telemetry/trace.ts";
 
 /** A sidecar reduced to invocation, on real listeners. */
@@ -45,9 +48,17 @@ export interface InvokeSidecarOptions {
   /** Instead of `peers`. */
   readonly resolver?: PeerResolver;
   readonly bodyLimit?: number;
+  readonly resiliencies?: readonly Resiliency[];
+  readonly resiliencyMeter?: ResiliencyMeter;
 }
 
 const limit = 4 << 20;
+const nothing = (): void => undefined;
+const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+const unmetered: ResiliencyMeter = {
+  loaded: nothing,
+  target: () => ({ executed: nothing, activated: nothing }),
+};
 
 /** Starts one on loopback. */
 export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise<InvokeSidecar> {
@@ -79,6 +90,13 @@ export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise
   const neighbour = (wanted: string): InvokeSidecar | undefined =>
     options.neighbours?.().find((sidecar) => sidecar.appId === wanted);
   const self = { appId, namespace };
+  const resiliency = await createPolicyProvider(options.resiliencies ?? [], {
+    clock,
+    random: platform.random,
+    log: silent,
+    meter: options.resiliencyMeter ?? unmetered,
+  });
+  const policies = invokePolicies(resiliency, limit, () => undefined);
   const invoke = createInvoke({
     self,
     host: { address: "10.1.2.3", name: "box" },
@@ -87,6 +105,7 @@ export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise
     sidecars: { find: (wanted) => neighbour(wanted)?.accept },
     resolver,
     peers,
+    policies,
   });
   const proxyPorts = {
     self,
@@ -98,6 +117,8 @@ export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise
     sidecars: { find: (wanted: string) => neighbour(wanted)?.proxy },
     resolver,
     peers,
+    clock,
+    policy: proxyPolicy(resiliency),
   };
   const limits = { maxReceiveBytes: limit, maxSendBytes: limit };
   const tracer = createTracer({ samplingRate: "", hasExporter: false, random: platform.random });

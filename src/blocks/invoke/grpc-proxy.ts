@@ -1,10 +1,14 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { RawCall, RawHandler } from "../../api/grpc/raw.ts";
 import type { Call } from "../../kit/call.ts";
+import type { Clock } from "../../kit/clock.ts";
 import { firstValue, type MetadataList, withoutPseudo } from "../../kit/grpc/metadata.ts";
 import { encodeTraceBin } from "../../kit/grpc/trace-bin.ts";
 import { InvocationFailure } from "../../kit/invocation.ts";
-import { failureText } from "./failure.ts";
+import { type Policy, PolicyError } from "../../kit/policy.ts";
+import { isTruthy } from "../../kit/truthy.ts";
+import { failureText, policyConnectError } from "./failure.ts";
+import { establishedAnswer, guardedProxyCall, unsent } from "./grpc-proxy-policy.ts";
 import { identityLines } from "./header-rules.ts";
 import { normalizeMethod } from "./method.ts";
 import type { AccessControl, AppName, InvokeMeter, PeerAddress, PeerResolver } from "./ports.ts";
@@ -25,6 +29,8 @@ export interface RawOptions {
 
 /** Whatever takes calls of any gRPC service for one app. */
 export interface RawTarget {
+  /** Its connection, where it has one. */
+  readonly http2?: { readonly connected: boolean };
   raw(path: string, frames: AsyncIterable<Uint8Array>, options: RawOptions): RawAnswer;
 }
 
@@ -43,6 +49,9 @@ export interface ProxyPorts extends ProxyAcceptPorts {
   readonly resolver: PeerResolver | undefined;
   readonly peers: { target(peer: PeerAddress): RawTarget } | undefined;
   readonly meter?: InvokeMeter;
+  readonly clock: Clock;
+  /** Around calls of another app's method; undefined: nothing. */
+  readonly policy?: ((id: string, path: string) => Policy | undefined) | undefined;
 }
 
 /** Takes a call for the own app, from a caller whose name is known or not. */
@@ -92,31 +101,72 @@ export function createGrpcProxy(ports: ProxyPorts, side: "api" | "peer"): RawHan
     if (appId === self.appId && namespace === self.namespace)
       return own.accept(call, side === "peer" ? peerCaller(call) : undefined);
     const sidecar = ports.sidecars.find(appId, namespace);
-    if (sidecar !== undefined) return sidecar.accept(call, self);
-    await toPeer(call, { appId, namespace });
+    const policy = policyOf(call);
+    if (policy === undefined) {
+      return sidecar === undefined ? toPeer(call, { appId, namespace }) : sidecar.accept(call, self);
+    }
+    if (!isTruthy(call.header("dapr-stream"))) {
+      return guardedProxyCall(policy, call, (attempt) =>
+        sidecar === undefined ? toPeer(attempt, { appId, namespace }) : sidecar.accept(attempt, self),
+      );
+    }
+    if (sidecar === undefined) return streamToPeer(policy, call, { appId, namespace });
+    await policy.run(async () => undefined, call.signal).catch(rethrowPolicyError);
+    await sidecar.accept(call, self);
   };
 
-  async function toPeer(call: RawCall, app: AppName): Promise<void> {
+  /** compat: pkg/api/grpc/proxy/handler.go looks for the policy under dapr-app-id alone. */
+  function policyOf(call: RawCall): Policy | undefined {
+    if (ports.policy === undefined) return undefined;
+    const named = call.header(appIdKey);
+    return named === undefined ? undefined : ports.policy(named, call.path);
+  }
+
+  async function findPeer(
+    call: RawCall,
+    app: AppName,
+  ): Promise<{ readonly address: string; readonly target: RawTarget }> {
     const { resolver, peers } = ports;
     if (resolver === undefined || peers === undefined) {
-      throw new ConnectError("name resolver not initialized", Code.Unknown);
+      throw unsent(new ConnectError("name resolver not initialized", Code.Unknown));
     }
-    let address: string;
     try {
-      address = await resolver.resolve(app, call.signal);
+      const address = await resolver.resolve(app, call.signal);
+      return { address, target: peers.target({ ...app, address }) };
     } catch (error) {
-      throw new ConnectError(failureText(error), Code.Unknown);
+      throw unsent(new ConnectError(failureText(error), Code.Unknown));
     }
-    const headers = forwarded(call);
-    headers["dapr-caller-app-id"] = self.appId;
-    headers[calleeKey] = app.appId;
+  }
+
+  async function toPeer(call: RawCall, app: AppName): Promise<void> {
+    const { address, target } = await findPeer(call, app);
     try {
-      await relay(call, call.path, peers.target({ ...app, address }), headers);
+      await relay(call, call.path, target, headersFor(call, app));
     } catch (error) {
-      if (error instanceof ConnectError && error.code === Code.Unavailable) resolver.forget(app, address);
+      if (error instanceof ConnectError && error.code === Code.Unavailable) ports.resolver?.forget(app, address);
       throw error;
     }
   }
+
+  async function streamToPeer(policy: Policy, call: RawCall, app: AppName): Promise<void> {
+    const headers = headersFor(call, app);
+    const find = async () => (await findPeer(call, app)).target;
+    const answer = await establishedAnswer(policy, call, ports.clock, find, (target, frames, signal) =>
+      target.raw(call.path, frames, { headers, timeoutMs: call.timeoutMs(), signal }),
+    );
+    await relayAnswer(call, answer);
+  }
+
+  function headersFor(call: RawCall, app: AppName): Record<string, string | readonly string[]> {
+    const headers = forwarded(call);
+    headers["dapr-caller-app-id"] = self.appId;
+    headers[calleeKey] = app.appId;
+    return headers;
+  }
+}
+
+function rethrowPolicyError(error: unknown): never {
+  throw PolicyError.is(error) ? policyConnectError(error) : error;
 }
 
 /** The peer's certificate names the caller where there is one; else the peer does. */
@@ -160,7 +210,10 @@ function forwarded(call: RawCall): Record<string, string | readonly string[]> {
 }
 
 async function relay(call: RawCall, path: string, target: RawTarget, headers: MetadataList): Promise<void> {
-  const answer = target.raw(path, call.frames, { headers, timeoutMs: call.timeoutMs(), signal: call.signal });
+  await relayAnswer(call, target.raw(path, call.frames, { headers, timeoutMs: call.timeoutMs(), signal: call.signal }));
+}
+
+async function relayAnswer(call: RawCall, answer: RawAnswer): Promise<void> {
   const header = await answer.header;
   const received = withoutPseudo(header);
   const hasHeader = firstValue(header, ":status") !== undefined || Object.keys(received).length > 0;

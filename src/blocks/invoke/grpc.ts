@@ -15,7 +15,8 @@ import type { Call } from "../../kit/call.ts";
 import { readBody } from "../../kit/http-message.ts";
 import type { Invocation, InvocationReply } from "../../kit/invocation.ts";
 import { verbNames } from "../../kit/peer-wire/verb-names.ts";
-import { invokeError } from "./failure.ts";
+import { PolicyError } from "../../kit/policy.ts";
+import { invokeError, policyConnectError } from "./failure.ts";
 import { asMetadata, isForApp, type Lines, nominated } from "./header-rules.ts";
 import type { Invoke } from "./invoke.ts";
 
@@ -29,7 +30,7 @@ export function invokeGrpc(invoke: Invoke): GrpcPart {
         reply = await invoke.invoke(id, readInvocation(message, context), withoutState(callOf(context)));
         body = await readBody(reply.body);
       } catch (error) {
-        throw toConnectError(invokeError(id, error));
+        throw PolicyError.is(error) ? policyConnectError(error) : toConnectError(invokeError(id, error));
       }
       return answer(reply, body, context);
     },

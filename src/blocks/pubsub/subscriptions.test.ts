@@ -2,11 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createPubSubWorld } from "../../../test/harness/pubsub-world.ts";
 import { encodeUtf8 } from "../../kit/bytes.ts";
-import { createSeededRandom } from "../../kit/seeded-random.ts";
-import { createVirtualClock } from "../../kit/virtual-clock.ts";
 import { createHttpSubscriber } from "./deliver-http.ts";
 import { readSubscriptions } from "./discover-http.ts";
-import { createInitRetries } from "./init-retries.ts";
 import type { SubscriptionSpec } from "./model.ts";
 import type { SubscriberApp } from "./ports.ts";
 import { isTopicAllowed, openBroker } from "./scope.ts";
@@ -249,22 +246,6 @@ test("an app that cannot be asked leaves the declared subscriptions", async () =
   await pubsub.subscriptions.start();
   assert.equal(driver.subscribed.length, 1);
   assert.ok(lines.includes("error: error getting topic list from app: EOF"));
-});
-
-test("the built-in retries ask four times within ten seconds", async () => {
-  const clock = createVirtualClock();
-  const retries = createInitRetries(clock, createSeededRandom(1));
-  const { signal } = new AbortController();
-  let asked = 0;
-  const failing = retries(() => {
-    asked += 1;
-    return Promise.reject(new Error("no"));
-  }, signal);
-  const refused = assert.rejects(failing, { message: "no" });
-  await clock.advance(10_000);
-  await refused;
-  assert.equal(asked, 4);
-  assert.equal(await retries(async () => "yes", signal), "yes");
 });
 
 test("scopes", () => {
