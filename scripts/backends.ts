@@ -57,6 +57,11 @@ const recipes: Readonly<Record<BackendName, Recipe>> = {
       `http://127.0.0.1:${spare}`,
       "--initial-cluster",
       `default=http://127.0.0.1:${spare}`,
+      // A lone server need not wait long for others before it takes charge.
+      "--heartbeat-interval",
+      "20",
+      "--election-timeout",
+      "200",
     ],
   },
 };
