@@ -9,6 +9,7 @@ export const catalog: Catalog = {
   "pubsub.in-memory": () => import("./pubsub/in-memory/in-memory.ts"),
   "secretstores.local.env": () => import("./secretstores/local.env/local.env.ts"),
   "secretstores.local.file": () => import("./secretstores/local.file/local.file.ts"),
+  "state.etcd": () => import("./state/etcd/etcd.ts"),
   "state.in-memory": () => import("./state/in-memory/in-memory.ts"),
   "state.libsql": () => import("./state/libsql/libsql.ts"),
   "state.redis": () => import("./state/redis/redis.ts"),
