@@ -51,6 +51,9 @@ export interface SidecarControl {
 }
 
 const drainMs = 10_000;
+/** What upstream tolerates beyond its read buffer. */
+const headerSlack = 4096;
+const runtimeHeaderBytes = 16_384;
 
 /** Brings one sidecar up; what was opened is closed in reverse when a later step fails. */
 export async function openSidecar(
@@ -167,7 +170,11 @@ async function openSteps(
   const grpcPlaces = placesOf(options.listenAddresses, options.grpcPort, socket("grpc"));
   const grpcPort = closeWith(await listenGrpc(platform, log, "the gRPC API", grpcPlaces, apis.grpc)).port;
   log.info(`API gRPC server is running on port ${grpcPort}`);
-  const httpPlaces = placesOf(options.listenAddresses, options.httpPort, socket("http"));
+  // portable: the runtimes' own limit is 16 KiB at least; only a larger one has to be asked for.
+  const headerBytes = options.readBufferSize + headerSlack;
+  const httpPlaces = placesOf(options.listenAddresses, options.httpPort, socket("http")).map((place) =>
+    headerBytes > runtimeHeaderBytes ? { ...place, maxHeaderBytes: headerBytes } : place,
+  );
   if (options.publicPort !== null) {
     const places = placesOf([options.publicListenAddress], options.publicPort);
     closeWith(await listenHttp(platform, log, "the public HTTP server", places, apis.public));
