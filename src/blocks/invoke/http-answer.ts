@@ -23,9 +23,9 @@ export async function httpAnswer(
     body = (await import("./grpc-status.ts")).statusJson(reply);
     contentType = "";
   }
-  if (status > 599 || status < 200) {
+  if (status > 599 || (status < 200 && status !== 101)) {
     if (body instanceof ReadableStream) await body.cancel();
-    throw new InvocationFailure(undefined, `the app answered with status ${status}, which this listener cannot send`);
+    throw unsendable(status);
   }
   if (isHead || bodiless.has(status)) {
     if (body instanceof ReadableStream) await body.cancel();
@@ -37,9 +37,23 @@ export async function httpAnswer(
   }
   const init = { status, headers: headersOf(reply, contentType, isEventStream && status < 300) };
   return {
-    response: new Response(body as BodyInit | null, init),
+    response: newResponse(body, init),
     size: body === null ? 0 : body instanceof Uint8Array ? body.length : undefined,
   };
+}
+
+function unsendable(status: number, cause?: unknown): InvocationFailure {
+  const text = `the app answered with status ${status}, which this listener cannot send`;
+  return new InvocationFailure(undefined, text, { cause });
+}
+
+/** portable: only Bun makes a response of status 101. */
+function newResponse(body: MessageBody, init: { readonly status: number; readonly headers: HeadersInit }): Response {
+  try {
+    return new Response(body as BodyInit | null, init);
+  } catch (cause) {
+    throw init.status === 101 ? unsendable(101, cause) : cause;
+  }
 }
 
 type Pairs = Record<string, string>;
