@@ -3,11 +3,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createClient } from "redis";
-import { type Backend, freePort, startBackend } from "../../scripts/backends.ts";
+import { freePort, startBackend } from "../../scripts/backends.ts";
 import { decodeUtf8 } from "../../src/kit/bytes.ts";
 import { decodeMetadata } from "../../src/kit/schema/decode.ts";
 import { driverContext } from "../../test/harness/driver-context.ts";
 import { hostPlatform } from "../../test/harness/host-platform.ts";
+import { redisCommand, startRedisCluster } from "../../test/harness/redis-cluster.ts";
 import { temporaryFolder } from "../../test/harness/temporary-folder.ts";
 import { alpha, authority } from "../../test/platform/certificates.ts";
 import { openRedis, type RedisConnection } from "./redis-connection.ts";
@@ -31,40 +32,13 @@ async function eventually(what: string, ask: () => Promise<boolean>): Promise<vo
     await platform.clock.sleep(50);
   }
 }
-const command = async (server: Backend, ...args: string[]): Promise<string> => {
-  const client = await createClient({ url: `redis://${server.address}`, RESP: 2 }).connect();
-  try {
-    return String(await client.sendCommand(args));
-  } finally {
-    client.destroy();
-  }
-};
-
 const probe = await startBackend("redis");
 if (probe === undefined) test("connections to Redis", { skip: "there is no redis-server" }, () => {});
 else {
   await probe.stop();
 
   test("a cluster: keys find their node, scans reach all", async () => {
-    const nodes: Backend[] = [];
-    for (let at = 0; at < 3; at++) {
-      const args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-      // The port between nodes is 10000 above, so it has to fit.
-      let port = await freePort();
-      while (port > 55_000) port = await freePort();
-      nodes.push((await startBackend("redis", { args, port }))!);
-    }
-    const [first] = nodes as [Backend, ...Backend[]];
-    for (const [at, node] of nodes.entries()) {
-      const [from, to] = [Math.ceil((16_384 * at) / 3), Math.ceil((16_384 * (at + 1)) / 3) - 1];
-      await command(node, "CLUSTER", "ADDSLOTSRANGE", String(from), String(to));
-      if (node !== first) await command(first, "CLUSTER", "MEET", "127.0.0.1", String(node.port));
-    }
-    for (const node of nodes)
-      await eventually("a working cluster", async () =>
-        (await command(node, "CLUSTER", "INFO")).includes("cluster_state:ok"),
-      );
-
+    const { nodes, stop } = await startRedisCluster();
     const redis = await open({ redisHost: `${nodes[1]?.address},127.0.0.1:1`, redisType: "cluster" });
     const keys = Array.from({ length: 30 }, (_, at) => `key-${at}`);
     assert.ok(new Set(keys.map((key) => Math.floor(redisSlot(key) / 5462))).size === 3);
@@ -82,13 +56,15 @@ else {
     } while (cursor !== "0");
     assert.deepEqual([...found].sort(), keys.toSorted());
     redis.close();
-    for (const node of nodes) await node.stop();
+    await stop();
   });
 
   test("sentinels: the server in charge is found, and found again after it changed", async () => {
     const main = (await startBackend("redis"))!;
     const replica = (await startBackend("redis", { args: ["--replicaof", "127.0.0.1", String(main.port)] }))!;
-    await eventually("a replica", async () => (await command(main, "INFO", "replication")).includes("state=online"));
+    await eventually("a replica", async () =>
+      (await redisCommand(main, "INFO", "replication")).includes("state=online"),
+    );
     const config = join(temporaryFolder().path, "sentinel.conf");
     writeFileSync(
       config,

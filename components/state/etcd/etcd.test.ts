@@ -170,7 +170,9 @@ else {
   });
 
   test("pages hold keys that were made at once, show one moment, and survive compaction", async () => {
-    const store = await open({ endpoints: address, keyPrefixPath: `${run}-pages` });
+    // Compaction is felt by all users of a server.
+    const server = (await startBackend("etcd"))!;
+    const store = await open({ endpoints: server.address });
     const names = Array.from({ length: 25 }, (_, at) => `n${String(at).padStart(2, "0")}`);
     await store.transact!(
       names.map((name) => ({ kind: "upsert", request: set(name, "1") })),
@@ -189,10 +191,10 @@ else {
     assert.deepEqual(seen, [...names, "later"]);
     const first = await store.keysLike!("n__", 10, "", signal);
     assert.deepEqual(first.keys, names.slice(0, 10));
-    const etcd = clientOf(address);
+    const etcd = clientOf(server.address);
     const { revision } = await etcd.range({ key: "x" });
     const channel = createEtcdChannel({
-      endpoints: readEtcdEndpoints(address, undefined),
+      endpoints: readEtcdEndpoints(server.address, undefined),
       connect: platform.connectHttp2!,
       clock: platform.clock,
     });
@@ -207,6 +209,7 @@ else {
       message: "invalid continue token",
     });
     for (const each of [store, etcd, channel]) await each.close();
+    await server.stop();
   });
 
   test("a long list of keys comes in several batches", async () => {

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createClient } from "redis";
 import { freePort, startBackend, testBackend } from "../../../scripts/backends.ts";
-import type { StateGet, StateSet, StateStore } from "../../../src/driver/state.ts";
+import type { StateGet, StateOperation, StateSet, StateStore } from "../../../src/driver/state.ts";
 import { stateConformance } from "../../../test/conformance/state.ts";
 import { driverContext } from "../../../test/harness/driver-context.ts";
 import { hostPlatform } from "../../../test/harness/host-platform.ts";
+import { startRedisCluster } from "../../../test/harness/redis-cluster.ts";
 import { temporaryFolder } from "../../../test/harness/temporary-folder.ts";
 import driver from "./redis.ts";
 
@@ -212,9 +213,7 @@ else {
     const server = (await startBackend("redis"))!;
     const store = await open({ redisHost: server.address, readTimeout: "200", redisMaxRetries: "-1" });
     const sleeper = await createClient({ url: `redis://${server.address}`, RESP: 2 }).connect();
-    const paused = sleeper.sendCommand(["DEBUG", "SLEEP", "1"]).catch(() => undefined);
-    const slow = sleeper.sendCommand(["CLIENT", "PAUSE", "1000", "ALL"]).catch(() => undefined);
-    await Promise.all([paused, slow]);
+    await sleeper.sendCommand(["CLIENT", "PAUSE", "1000", "ALL"]);
     await assert.rejects(store.get(get("k"), signal), {
       kind: "timeout",
       message: `redis at ${server.address} did not answer HGETALL within 200 ms`,
@@ -230,6 +229,33 @@ else {
     sleeper.destroy();
     await store.close();
     await server.stop();
+  });
+
+  test("a cluster: keys anywhere, transactions within one slot", async () => {
+    const { nodes, stop } = await startRedisCluster();
+    const store = await open({ redisHost: nodes.map((node) => node.address).join(","), redisType: "cluster" });
+    const names = Array.from({ length: 12 }, (_, at) => `app||${at}`);
+    await Promise.all(names.map((name) => store.set(set(name, name, { consistency: "strong" }), signal)));
+    for (const name of names) assert.deepEqual(await read(store, name), [name, "1"]);
+    assert.deepEqual((await store.keysLike!("app||%", 0, "", signal)).keys, names.toSorted());
+    const upsert = (key: string, etag: string | null = null): StateOperation => ({
+      kind: "upsert",
+      request: set(key, "2", { etag }),
+    });
+    await assert.rejects(store.transact!([upsert("app||1"), upsert("app||2")], {}, signal), {
+      kind: "badRequest",
+      message:
+        /^cannot write the keys "app\|\|1", "app\|\|2" in one transaction: a Redis Cluster needs them in one hash/,
+    });
+    await store.transact!([upsert("app||{o}1"), upsert("app||{o}2")], {}, signal);
+    await assert.rejects(store.transact!([upsert("app||{o}1"), upsert("app||{o}2", "7")], {}, signal), {
+      kind: "etagMismatch",
+    });
+    assert.deepEqual(await read(store, "app||{o}1"), ["2", "1"]);
+    await store.delete(set("app||{o}1", ""), signal);
+    await store.ping!(signal);
+    await store.close();
+    await stop();
   });
 
   test("passwords and users", async () => {
