@@ -96,6 +96,7 @@ export async function openEngine(host: EngineHost, path: string, options: Storag
     write: (steps) => (isClosed ? Promise.reject(closedError()) : writer.write(steps)),
     migrate: (schema) => migrate(storage, schema),
     onCommit: (listen) => watch.listen(listen),
+    shared: new Map(),
     describe: () => writer.describe(),
     async close() {
       if (isClosed) return;

@@ -63,6 +63,8 @@ export interface Storage {
   migrate(schema: Schema): Promise<void>;
   /** Calls back after every commit of this process (and after commits of others that were noticed); the answer stops it. */
   onCommit(listen: () => void): () => void;
+  /** What the users of this file in this process have in common, each under its own name. */
+  readonly shared: Map<string, unknown>;
   /** Asks the running writer. */
   describe(): Promise<StorageDescription>;
   /** Releases one use; the last one closes the file. */

@@ -93,6 +93,17 @@ export class Consumer {
     }
   }
 
+  /** A message is being written to the topic in this very turn: claims it unseen, if there is room. */
+  expect(): void {
+    const { clock, owner, topic, group, concurrency } = this.#ports;
+    const room = concurrency - this.held;
+    if (this.#isClosed || this.#isClaiming || room <= 0) return;
+    const now = clock.now();
+    const steps = freshSteps({ topic: topic.id, group, owner: owner.id, now, limit: room });
+    const renewal = owner.renewal(now);
+    void this.#claim(renewal === undefined ? steps : [renewal, ...steps]);
+  }
+
   /** Takes no more, waits for the handlers, gives back what none has seen. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -34,7 +34,11 @@ interface World {
 }
 
 function makeWorld(): World {
-  const path = `${temporaryFolder().path}/broker.db`;
+  return worldOn(`${temporaryFolder().path}/broker.db`);
+}
+
+/** What a process of its own would have: nothing in common but the file. */
+function worldOn(path: string): World {
   const storages = createStorages({ platform });
   const warnings: string[] = [];
   const log = { debug() {}, info() {}, warn: (line: string) => void warnings.push(line), error() {} };
@@ -113,7 +117,7 @@ test("embedded: the messages of a stopped owner go to another member, and its la
   await stopped.subscribe({ topic: "t", metadata: {} }, first.handle, signal);
   await stopped.publish(message("x"), signal);
   await first.until(1);
-  const survivor = await world.open("app", lease);
+  const survivor = await worldOn(world.path).open("app", lease);
   const held = Promise.withResolvers<"retry">();
   const second = collector(({ attempt }) => (attempt === 2 ? held.promise : "ack"));
   await survivor.subscribe({ topic: "t", metadata: {} }, second.handle, signal);
@@ -136,7 +140,7 @@ test("embedded: a component that closes gives back what no handler has seen, and
   await one.subscribe({ topic: "t", metadata: {} }, first.handle, signal);
   await one.publish(message("a"), signal);
   await first.until(1);
-  const two = await world.open("app");
+  const two = await worldOn(world.path).open("app");
   const second = collector();
   await two.subscribe({ topic: "t", metadata: {} }, second.handle, signal);
   const closed = one.close();
@@ -234,6 +238,22 @@ test("embedded: an owner that was not seen for long is forgotten and its message
   await storage.close();
   stuck.resolve("ack");
   await lost.close();
+});
+
+test("embedded: a process that was taken for dead announces itself and its topics again", async () => {
+  const world = makeWorld();
+  const clock = createVirtualClock(1_000_000, { settle: () => new Promise((resolve) => setTimeout(resolve, 20)) });
+  const app = await world.open("app", {}, clock);
+  await app.subscribe({ topic: "t", metadata: {} }, async () => "ack", signal);
+  const storage = await world.storage();
+  const later = createVirtualClock(1_000_000 + 3_600_000);
+  await sweepOnce({ storage, clock: later, unread: { ttlMs: 1, limit: 1 } });
+  assert.deepEqual([await countOf(world, "pubsub_owner"), await countOf(world, "pubsub_member")], [0, 0]);
+  await clock.advance(300_000);
+  while ((await countOf(world, "pubsub_member")) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(await countOf(world, "pubsub_owner"), 1);
+  await storage.close();
+  await app.close();
 });
 
 test("embedded: the waits between deliveries grow up to the longest", () => {

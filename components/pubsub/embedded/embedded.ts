@@ -32,7 +32,7 @@ export default definePubSub({
     leaseDuration: m
       .duration()
       .default(4_000)
-      .help("After which the messages of a killed process go to another one. All processes need the same value"),
+      .help("After which the messages of a killed process go to another one; the first component of a file decides"),
     unreadTTL: m.duration().default(86_400_000).help("How long a topic without consumer groups keeps its messages"),
     unreadMessages: m.integer().default(100_000).help("How many messages a topic without consumer groups keeps"),
   },

@@ -1,7 +1,7 @@
 import type { Clock } from "../../../src/kit/clock.ts";
 import type { Step, Storage } from "../../../src/storage/storage.ts";
 
-/** This component among all that use the file: who holds messages, and until when that counts. */
+/** This process among all that use the file: who holds messages, and until when that counts. */
 export interface Owner {
   readonly id: number;
   /** The step that a claim must bring along so that what it takes is under lease; undefined while the lease is long enough. */
@@ -10,27 +10,35 @@ export interface Owner {
   doubt(): void;
   /** Work has begun: the lease is renewed until `isBusy` says that there is none. */
   keep(): void;
-  /** Writes where this component listens for wake-ups. */
+  /** Writes, the first time, where this process listens for wake-ups. */
   announce(port: number): Promise<void>;
   stop(): void;
 }
 
 export interface OwnerPorts {
   readonly id: number;
-  /** Host and process, so that components of one process leave each other's sockets alone. */
+  /** Host and process, for people. */
   readonly process: string;
   readonly storage: Pick<Storage, "write">;
   readonly clock: Clock;
   readonly leaseMs: number;
   /** Messages are held. */
   isBusy(): boolean;
+  /** Topics that are listened to. */
+  topics(): readonly number[];
   failed(error: unknown): void;
 }
 
-/** How often a component that only waits says that it is there. */
+/** How often a process that only waits says that it is there. */
 export const SEEN_EVERY_MS = 300_000;
 
-/** The owner of one component instance. Its row appears with the first subscription. */
+/** Notes that an owner listens to a topic. */
+export function memberStep(topic: number, owner: number): Step {
+  const sql = "INSERT INTO pubsub_member (topic, owner) VALUES (?, ?) ON CONFLICT DO NOTHING";
+  return { sql, params: [topic, owner] };
+}
+
+/** The owner of one process. Its row appears with the first subscription. */
 export function createOwner(ports: OwnerPorts): Owner {
   const { id, process, storage, clock, leaseMs } = ports;
   let until = 0;
@@ -63,7 +71,9 @@ export function createOwner(ports: OwnerPorts): Owner {
   function scheduleSeen(): void {
     stopSeen = clock.after(SEEN_EVERY_MS, () => {
       scheduleSeen();
-      storage.write([row(clock.now())]).catch(ports.failed);
+      // After a long sleep of the machine others may have taken the rows for those of a dead process.
+      const members = ports.topics().map((topic) => memberStep(topic, id));
+      storage.write([row(clock.now()), ...members]).catch(ports.failed);
     });
   }
 
@@ -75,6 +85,7 @@ export function createOwner(ports: OwnerPorts): Owner {
     },
     renewal: (now) => (until - now < leaseMs * 0.75 ? row(now) : undefined),
     async announce(newPort) {
+      if (stopSeen !== undefined) return;
       port = newPort;
       await storage.write([row(clock.now())]);
       if (stopSeen === undefined) scheduleSeen();

@@ -5,7 +5,7 @@ import type { Schema } from "../../../src/storage/storage.ts";
  *
  * A message is a row until every group of its topic is done with it. A group has a cursor: what lies behind it was handed to
  * a member or left out because it had expired. A row of `pubsub_delivery` is a message that was handed out and is not done:
- * with an owner it is in a handler, with owner 0 it waits for redelivery at `due_at`. An owner is a running component; what it
+ * with an owner it is in a handler, with owner 0 it waits for redelivery at `due_at`. An owner is a running process; what it
  * holds is taken over when its lease is over. `pubsub_done` counts the groups that are done, where a topic has several.
  */
 export const brokerSchema: Schema = {

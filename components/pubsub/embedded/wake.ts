@@ -5,8 +5,8 @@ import type { Platform, UdpSocket } from "../../../src/platform/types.ts";
 export interface Wake {
   /** Starts to listen; the port is 0 where the host has no UDP, and others then notice commits by themselves within a second. */
   listen(): Promise<number>;
-  /** Something new is on disk. Datagrams of a moment go together. `toAll` also reaches components of this process. */
-  notify(topic: number, toAll?: boolean): void;
+  /** Something new is on disk. Datagrams of a moment go together. */
+  notify(topic: number): void;
   /** Sends what is due, then stops. */
   close(): Promise<void>;
 }
@@ -15,7 +15,7 @@ export interface WakePorts {
   readonly udp: Platform["udp"];
   readonly clock: Pick<Clock, "after" | "monotonic">;
   /** Ports of those who listen to the topic. */
-  peers(topic: number, toAll: boolean): readonly number[];
+  peers(topic: number): readonly number[];
   woken(topic: number): void;
 }
 
@@ -42,7 +42,7 @@ function decode(data: Uint8Array): number | undefined {
 export function createWake({ udp, clock, peers, woken }: WakePorts): Wake {
   let socket: Promise<UdpSocket | undefined> | undefined;
   let isClosed = false;
-  const news = new Map<number, boolean>();
+  const news = new Set<number>();
   let isDue = false;
   let sentAt = Number.NEGATIVE_INFINITY;
 
@@ -63,7 +63,7 @@ export function createWake({ udp, clock, peers, woken }: WakePorts): Wake {
   async function send(): Promise<void> {
     isDue = false;
     sentAt = clock.monotonic();
-    const letters = [...news].map(([topic, toAll]) => [topic, peers(topic, toAll)] as const);
+    const letters = [...news].map((topic) => [topic, peers(topic)] as const);
     news.clear();
     if (isClosed || letters.every(([, ports]) => ports.length === 0)) return;
     const opened = await open();
@@ -72,9 +72,9 @@ export function createWake({ udp, clock, peers, woken }: WakePorts): Wake {
 
   return {
     listen: async () => (await open())?.port ?? 0,
-    notify(topic, toAll = false) {
+    notify(topic) {
       if (udp === undefined || isClosed) return;
-      news.set(topic, toAll || news.get(topic) === true);
+      news.add(topic);
       if (isDue) return;
       isDue = true;
       const due = sentAt + PAUSE_MS - clock.monotonic();

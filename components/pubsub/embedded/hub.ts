@@ -1,0 +1,230 @@
+import type { DriverContext } from "../../../src/driver/context.ts";
+import type { Delivery, IncomingMessage, Subscription } from "../../../src/driver/pubsub.ts";
+import { messageTtl } from "../../../src/kit/message-ttl.ts";
+import type { Step, Storage } from "../../../src/storage/storage.ts";
+import { createAcks } from "./acks.ts";
+import type { BackOff } from "./back-off.ts";
+import { Consumer } from "./consumer.ts";
+import { createOwner, memberStep } from "./owner.ts";
+import { publishStep } from "./statements.ts";
+import { scheduleSweep } from "./sweep.ts";
+import { createTopics } from "./topics.ts";
+import { createWake } from "./wake.ts";
+
+/** Settings of a file in one process; the component that opens it first decides. */
+export interface HubSettings {
+  readonly leaseMs: number;
+  readonly unread: { readonly ttlMs: number; readonly limit: number };
+}
+
+/** A message to be published, without its topic. */
+export interface HubMessage {
+  readonly data: Uint8Array;
+  readonly contentType: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface ConsumeRequest {
+  readonly topic: string;
+  readonly groupName: string;
+  readonly concurrency: number;
+  readonly backOff: BackOff;
+  handle(message: IncomingMessage): Promise<Delivery>;
+}
+
+/**
+ * The broker of one file in one process, shared by its components: one owner, one lease, one socket, one listener for commits.
+ * Methods throw what the storage throws.
+ */
+export interface Hub {
+  /** Resolves when all messages are on disk; all of them are or none. */
+  publish(topic: string, messages: readonly HubMessage[]): Promise<void>;
+  consume(request: ConsumeRequest): Promise<Subscription>;
+  /** Gives up one use. The last one takes the process out of the file. */
+  release(): Promise<void>;
+}
+
+interface Shared {
+  readonly hub: Omit<Hub, "release">;
+  close(): Promise<void>;
+  uses: number;
+}
+
+const NAME = "pubsub.embedded";
+
+/** The hub of the file, made by the first who asks. The tables exist. */
+export function useHub(
+  storage: Storage,
+  settings: HubSettings,
+  context: Pick<DriverContext, "platform" | "clock" | "random" | "log">,
+): Hub {
+  const known = storage.shared.get(NAME) as Shared | undefined;
+  const used = known ?? createShared(storage, settings, context);
+  storage.shared.set(NAME, used);
+  used.uses += 1;
+  return {
+    ...used.hub,
+    async release() {
+      used.uses -= 1;
+      if (used.uses > 0) return;
+      if (storage.shared.get(NAME) === used) storage.shared.delete(NAME);
+      await used.close();
+    },
+  };
+}
+
+function createShared(
+  storage: Storage,
+  settings: HubSettings,
+  context: Pick<DriverContext, "platform" | "clock" | "random" | "log">,
+): Shared {
+  const { platform, clock, random, log } = context;
+  const { process: host } = platform;
+  const warn = (what: string, error: unknown): void =>
+    log.warn(`failed to ${what} in ${storage.path}: ${error instanceof Error ? error.message : String(error)}`);
+  const consumers = new Set<Consumer>();
+  const topics = createTopics(storage);
+  const ownerId = Number(BigInt.asUintN(48, new DataView(random.bytes(8).buffer).getBigUint64(0))) + 1;
+  const processName = host === undefined ? String(ownerId) : `${host.hostname}:${host.pid}`;
+  let stopListening: (() => void) | undefined;
+
+  const acks = createAcks({ storage, clock, owner: ownerId, failed: (error) => warn("acknowledge messages", error) });
+  const owner = createOwner({
+    id: ownerId,
+    process: processName,
+    storage,
+    clock,
+    leaseMs: settings.leaseMs,
+    isBusy: () => acks.open > 0 || [...consumers].some((consumer) => consumer.held > 0),
+    topics: () => [...consumers].map(({ topic }) => topic),
+    failed: (error) => warn("renew the lease on messages", error),
+  });
+  const wake = createWake({
+    udp: platform.udp,
+    clock,
+    peers: (topic) =>
+      storage
+        .all(
+          "SELECT port FROM pubsub_member JOIN pubsub_owner ON id = owner WHERE topic = ? AND id <> ? AND port > 0",
+          [topic, ownerId],
+        )
+        .map((row) => Number(row["port"])),
+    woken: pumpTopic,
+  });
+  const stopSweep = scheduleSweep({
+    storage,
+    clock,
+    unread: settings.unread,
+    failed: (error) => warn("remove old messages", error),
+  });
+
+  function pumpTopic(topic: number): void {
+    for (const consumer of consumers) if (consumer.topic === topic) consumer.pump();
+  }
+
+  /** Looks for news after commits; most commits publish nothing, which the counter of messages tells at once. */
+  function listen(): () => void {
+    let seen = -1;
+    return storage.onCommit(() => {
+      const row = storage.get("SELECT seq FROM sqlite_sequence WHERE name = 'pubsub_message'", []);
+      const last = Number(row?.["seq"] ?? 0);
+      if (last === seen) return;
+      seen = last;
+      for (const consumer of consumers) consumer.pump();
+    });
+  }
+
+  async function publish(topicName: string, messages: readonly HubMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    const found = topics.id(topicName);
+    const topic = typeof found === "number" ? found : await found;
+    const publishedAt = clock.now();
+    const steps: Step[] = [];
+    for (const { data, contentType, metadata } of messages) {
+      const ttl = messageTtl(metadata);
+      const expiresAt = ttl === undefined ? null : publishedAt + Math.min(ttl, Number.MAX_SAFE_INTEGER / 2);
+      steps.push(publishStep({ topic, publishedAt, expiresAt, contentType, metadata, data }));
+    }
+    const written = storage.write(steps);
+    // Written in the same turn, so that the claim shares the commit of what it takes.
+    for (const consumer of consumers) if (consumer.topic === topic) consumer.expect();
+    await written;
+    wake.notify(topic);
+  }
+
+  async function join(topic: number, groupName: string): Promise<number> {
+    await storage.write([
+      {
+        // From the start of what is retained, so that the order in which apps are started does not matter.
+        sql: "INSERT INTO pubsub_group (topic, name, cursor, created_at) VALUES (?, ?, 0, ?) ON CONFLICT DO NOTHING",
+        params: [topic, groupName, clock.now()],
+      },
+      memberStep(topic, ownerId),
+    ]);
+    const sql = "SELECT id FROM pubsub_group WHERE topic = ? AND name = ?";
+    return Number(storage.get(sql, [topic, groupName])?.["id"]);
+  }
+
+  async function consume(request: ConsumeRequest): Promise<Subscription> {
+    const { concurrency, backOff, handle } = request;
+    await owner.announce(await wake.listen());
+    const id = await topics.id(request.topic);
+    const group = await join(id, request.groupName);
+    const consumer = new Consumer({
+      storage,
+      clock,
+      owner,
+      acks,
+      backOff,
+      concurrency,
+      topic: { id, name: request.topic },
+      group,
+      handle,
+      released: () => {
+        wake.notify(id);
+        pumpTopic(id);
+      },
+      failed: warn,
+    });
+    consumers.add(consumer);
+    stopListening ??= listen();
+    consumer.pump();
+    let closing: Promise<void> | undefined;
+    return { close: () => (closing ??= leave(consumer)) };
+  }
+
+  async function leave(consumer: Consumer): Promise<void> {
+    try {
+      await consumer.close();
+      consumers.delete(consumer);
+      await acks.flush();
+      if (![...consumers].some(({ topic }) => topic === consumer.topic))
+        await storage.write([
+          { sql: "DELETE FROM pubsub_member WHERE topic = ? AND owner = ?", params: [consumer.topic, ownerId] },
+        ]);
+    } finally {
+      consumers.delete(consumer);
+      if (consumers.size === 0) {
+        stopListening?.();
+        stopListening = undefined;
+      }
+    }
+  }
+
+  return {
+    uses: 0,
+    hub: { publish, consume },
+    async close() {
+      stopSweep();
+      owner.stop();
+      await wake.close();
+      await acks.flush();
+      await storage
+        .write([
+          { sql: "UPDATE pubsub_delivery SET owner = 0, due_at = 0 WHERE owner = ?", params: [ownerId] },
+          { sql: "DELETE FROM pubsub_owner WHERE id = ?", params: [ownerId] },
+        ])
+        .catch((error: unknown) => warn("leave", error));
+    },
+  };
+}
