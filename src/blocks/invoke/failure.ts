@@ -1,9 +1,7 @@
-import { Code, ConnectError } from "@connectrpc/connect";
 import { type ApiError, fail } from "../../errors/error.ts";
 import { grpcCodeName } from "../../errors/http-status.ts";
 import { AppUnhealthy } from "../../kit/app-channel.ts";
 import { InvocationFailure } from "../../kit/invocation.ts";
-import type { PolicyError } from "../../kit/policy.ts";
 
 const permissionDenied = 7;
 const internal = 13;
@@ -26,9 +24,4 @@ export function invokeError(id: string, error: unknown): ApiError {
 export function acceptFailure(error: unknown): InvocationFailure {
   if (InvocationFailure.is(error) && error.code === permissionDenied) return error;
   return new InvocationFailure(internal, `error invoking app channel: ${failureText(error)}`, { cause: error });
-}
-
-/** compat: what Go's gRPC server makes of a policy's error that nobody wraps. */
-export function policyConnectError(error: PolicyError): ConnectError {
-  return new ConnectError(error.message, error.kind === "timeout" ? Code.DeadlineExceeded : Code.Unknown);
 }

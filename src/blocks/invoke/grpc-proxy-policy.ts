@@ -3,7 +3,7 @@ import type { RawCall } from "../../api/grpc/raw.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { firstValue, type MetadataList } from "../../kit/grpc/metadata.ts";
 import { type Policy, PolicyError, type PolicyUse, type Verdict } from "../../kit/policy.ts";
-import { policyConnectError } from "./failure.ts";
+import { policyConnectError } from "./grpc-policy-error.ts";
 import type { RawAnswer, RawOptions, RawTarget } from "./grpc-proxy.ts";
 
 /** An answer whose status is not OK. */

@@ -16,7 +16,8 @@ import { readBody } from "../../kit/http-message.ts";
 import type { Invocation, InvocationReply } from "../../kit/invocation.ts";
 import { verbNames } from "../../kit/peer-wire/verb-names.ts";
 import { PolicyError } from "../../kit/policy.ts";
-import { invokeError, policyConnectError } from "./failure.ts";
+import { invokeError } from "./failure.ts";
+import { policyConnectError } from "./grpc-policy-error.ts";
 import { asMetadata, isForApp, type Lines, nominated } from "./header-rules.ts";
 import type { Invoke } from "./invoke.ts";
 
