@@ -3,9 +3,11 @@ import type { GrpcPart } from "../api/grpc/part.ts";
 import type { RawHandler } from "../api/grpc/raw.ts";
 import type { Fallback } from "../api/http/route.ts";
 import { allowAll, createAccept } from "../blocks/invoke/accept.ts";
+import { createHttpTarget } from "../blocks/invoke/app-http.ts";
 import type { ProxyAccept, ProxyPorts, RawTarget } from "../blocks/invoke/grpc-proxy.ts";
 import { invokeHttp } from "../blocks/invoke/http.ts";
 import { createInvoke } from "../blocks/invoke/invoke.ts";
+import { createHttpOrigins } from "../channel/app/http-origins.ts";
 import type { Peers } from "../channel/peer/peers.ts";
 import { createPeerResolver } from "../channel/peer/resolve.ts";
 import type { Resources } from "../config/load.ts";
@@ -101,6 +103,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
     };
   });
 
+  const origins = createHttpOrigins(platform);
   const baseUrls = new Map(resources.httpEndpoints.map(({ name, baseUrl }) => [name, baseUrl]));
   const invoke = createInvoke({
     self,
@@ -111,6 +114,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
     resolver,
     peers,
     meter,
+    external: (id) => (/^https?:\/\//.test(id) ? createHttpTarget(origins.at(id), id) : undefined),
     policies: invokePolicies(resiliency, options.maxBodySize, (id) => baseUrls.get(id)),
   });
   return {
@@ -138,6 +142,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
       proxy: { accept: async (call, caller) => (await proxy.get()).accept.accept(call, caller) },
     },
     async close() {
+      origins.close();
       await (await loaded.made())?.pool.close();
     },
   };
