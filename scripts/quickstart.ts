@@ -1,88 +1,130 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { build } from "./build.ts";
 import { makeOrders } from "./sample/order-data.ts";
+import { type SampleRuntime, sampleRuntimes, startSample, until } from "./sample/sample-run.ts";
 import { root } from "./shell.ts";
 
-/** Builds the executable, runs the sample's two services on it, sends them a thousand orders and says what happened. */
+/**
+ * Builds the executable, runs the sample's two services on it, sends them a thousand orders and says what happened. `--keep`
+ * leaves it running, `--runtime deno|node` runs the sources on that runtime instead. It ends within four minutes.
+ */
 const count = 1000;
-const keep = process.argv.includes("--keep");
-const binary = join(root, "dist", "pillion");
+const customers = 16;
+const limitSeconds = 240;
 
-async function until<T>(what: string, seconds: number, look: () => Promise<T | undefined>): Promise<T> {
-  const end = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = await look().catch(() => undefined);
-    if (found !== undefined) return found;
-    if (Date.now() > end) throw new Error(`waited ${seconds} s for ${what}`);
-    await Bun.sleep(50);
-  }
+const { values } = parseArgs({
+  options: {
+    keep: { type: "boolean" },
+    runtime: { type: "string", default: "executable" },
+    built: { type: "boolean" },
+  },
+});
+const runtime = sampleRuntimes.find((name): name is SampleRuntime => name === values.runtime);
+if (runtime === undefined) {
+  console.error(`unknown runtime "${values.runtime}", known: ${sampleRuntimes.join(", ")}`);
+  process.exit(2);
 }
 
-interface Listed {
-  readonly appId: string;
-  readonly httpPort: number;
+interface KeptOrder {
+  readonly key: string;
+  readonly data?: {
+    readonly status: string;
+    readonly parcel?: string;
+    readonly cents: number;
+    readonly quantity: number;
+  };
 }
 
-async function portOf(appId: string): Promise<number> {
-  return until(`"${appId}" to run`, 60, async () => {
-    const listed = Bun.spawnSync([binary, "list", "--output", "json", "--data-dir", dataDir]).stdout.toString();
-    const port = (JSON.parse(listed) as Listed[]).find((app) => app.appId === appId)?.httpPort;
-    return port !== undefined && (await fetch(`http://127.0.0.1:${port}/v1.0/healthz`)).status === 204
-      ? port
-      : undefined;
+async function json<T>(url: string, body: unknown): Promise<T> {
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
   });
+  if (!answer.ok) throw new Error(`POST ${url} was answered ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as T;
 }
 
+const executable = join(root, "dist", "pillion");
 const dataDir = mkdtempSync(join(tmpdir(), "pillion-quickstart-"));
-let child: ChildProcess | undefined;
-try {
-  if (!existsSync(binary)) console.log("Building the executable ...");
-  await build(undefined, binary);
-  child = spawn(binary, ["run", "-f", "scripts/sample/dapr.yaml", "--data-dir", dataDir], {
-    cwd: root,
-    stdio: ["ignore", keep ? "inherit" : "ignore", "inherit"],
-  });
-  const port = await portOf("orders");
-  const api = `http://127.0.0.1:${port}/v1.0`;
-  await portOf("shipping");
+const seconds = (from: number): string => `${((performance.now() - from) / 1000).toFixed(2)} s`.padStart(8);
+const tell = (what: string, from: number): void => console.log(`${what.padEnd(62)}${seconds(from)}`);
+
+async function placeAndShip(orders: string, shipping: string): Promise<void> {
+  const list = makeOrders(count);
   const started = performance.now();
-  const orders = makeOrders(count);
-  let sent = 0;
+  let next = 0;
   const customer = async (): Promise<void> => {
-    for (let order = orders[sent++]; order !== undefined; order = orders[sent++]) {
-      const answer = await fetch(`${api}/invoke/orders/method/orders`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(order),
-      });
-      if (!answer.ok) throw new Error(`order "${order.id}" was refused: ${answer.status} ${await answer.text()}`);
+    for (let order = list[next++]; order !== undefined; order = list[next++]) {
+      await json(`${shipping}/invoke/orders/method/orders`, order);
     }
   };
-  await Promise.all(Array.from({ length: 16 }, customer));
-  const placed = performance.now();
-  const keys = orders.map((order) => order.id);
-  const done = await until("every order to be shipped", 60, async () => {
-    const answer = await fetch(`${api}/state/statestore/bulk`, { method: "POST", body: JSON.stringify({ keys }) });
-    const found = (await answer.json()) as { data?: { status: string; cents: number; quantity: number } }[];
-    return found.filter((item) => item.data?.status === "shipped").length === count ? found : undefined;
+  await Promise.all(Array.from({ length: customers }, customer));
+  tell(`${count} orders placed: called by name, saved, told as events`, started);
+  const keys = list.map((order) => order.id);
+  const kept = await until("every order to be shipped", 90, async () => {
+    const found = await json<KeptOrder[]>(`${orders}/state/statestore/bulk`, { keys, parallelism: 10 });
+    return found.every((item) => item.data?.status === "shipped") ? found : undefined;
   });
-  const shipped = performance.now();
-  const euros = done.reduce((sum, item) => sum + (item.data?.cents ?? 0) * (item.data?.quantity ?? 0), 0) / 100;
-  console.log(`${count} orders placed by name        ${((placed - started) / 1000).toFixed(2)} s`);
-  console.log(`${count} shipped, told by events       ${((shipped - started) / 1000).toFixed(2)} s`);
-  console.log(`worth ${euros.toFixed(2)}, kept in ${dataDir}`);
-  console.log("Two services, one executable: state, invocation and events all worked.");
-  if (keep) {
-    console.log(`Still running. Try: curl ${api}/state/statestore/order-0001   (Ctrl+C ends it)`);
-    await new Promise((resolve) => child?.on("exit", resolve));
-  }
-} finally {
-  if (child?.exitCode === null) {
-    child.kill("SIGINT");
-    await new Promise((resolve) => child?.on("exit", resolve));
-  }
-  if (!keep) rmSync(dataDir, { recursive: true, force: true });
+  tell(`${count} orders shipped: heard of by events, told back by events`, started);
+  const worth = kept.reduce((sum, { data }) => sum + (data?.cents ?? 0) * (data?.quantity ?? 0), 0) / 100;
+  const last = kept.find(({ key }) => key === keys.at(-1));
+  console.log(
+    `Read back from the state store: ${kept.length} orders worth ${worth.toFixed(2)}, the last one in parcel ${last?.data?.parcel}.`,
+  );
 }
+
+async function explore(orders: string): Promise<void> {
+  console.log(`Still running, Ctrl+C ends it. In another terminal:
+  curl ${orders}/state/statestore/order-0001
+  curl '${orders}/invoke/orders/method/order?id=order-0002'
+  curl -X POST ${orders}/publish/pubsub/order-placed -H 'content-type: application/json' -d '{"id":"order-0003"}'
+  ${runtime === "executable" ? executable : "dist/pillion"} list --data-dir ${dataDir}`);
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+}
+
+async function main(): Promise<void> {
+  const begun = performance.now();
+  if (runtime === "executable" && !(values.built === true && existsSync(executable))) {
+    await build(undefined, executable);
+    tell("The executable is built: dist/pillion", begun);
+  }
+  const started = performance.now();
+  const sample = await startSample(runtime ?? "executable", dataDir);
+  const limit = setTimeout(() => void sample.stop(), limitSeconds * 1000);
+  try {
+    const orders = await sample.api("orders", 60);
+    const shipping = await sample.api("shipping", 60);
+    tell(`Two services and their runtime are ready (${runtime})`, started);
+    await Promise.race([
+      placeAndShip(orders, shipping),
+      sample.exited.then((code) => {
+        throw new Error(`the sample ended with exit code ${code}`);
+      }),
+    ]);
+    clearTimeout(limit);
+    if (values.keep) await explore(orders);
+  } catch (error) {
+    console.error(sample.log());
+    throw error;
+  } finally {
+    clearTimeout(limit);
+    await sample.stop();
+  }
+  console.log(`State, invocation and events all worked: ${((performance.now() - begun) / 1000).toFixed(1)} s.`);
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`quickstart failed: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+} finally {
+  rmSync(dataDir, { recursive: true, force: true });
+}
+process.exit();

@@ -14,14 +14,20 @@ export interface Finished {
   readonly code: number;
   readonly output: string;
   readonly seconds: number;
+  /** It was ended because it took too long. */
+  readonly isLate: boolean;
+}
+
+export interface RunOptions {
+  /** Keep the output without showing it. */
+  readonly quiet?: boolean;
+  readonly env?: Record<string, string>;
+  /** Ends the program after so long. */
+  readonly limitSeconds?: number;
 }
 
 /** Runs a program in the repository's root; its output is kept, and shown too unless `quiet`. */
-export function run(
-  command: string,
-  args: readonly string[],
-  options: { readonly quiet?: boolean; readonly env?: Record<string, string> } = {},
-): Promise<Finished> {
+export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -30,6 +36,19 @@ export function run(
       env: { ...process.env, ...options.env },
     });
     let output = "";
+    let isLate = false;
+    const end = (): void => {
+      isLate = true;
+      child.kill("SIGTERM");
+      kill = setTimeout(() => {
+        child.kill("SIGKILL");
+        // What it had started may still hold these.
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, 10_000);
+    };
+    let kill: NodeJS.Timeout | undefined;
+    const limit = options.limitSeconds === undefined ? undefined : setTimeout(end, options.limitSeconds * 1000);
     const take = (target: NodeJS.WriteStream) => (chunk: Buffer) => {
       output += chunk.toString();
       if (!options.quiet) target.write(chunk);
@@ -37,6 +56,10 @@ export function run(
     child.stdout.on("data", take(process.stdout));
     child.stderr.on("data", take(process.stderr));
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code: code ?? 1, output, seconds: (performance.now() - started) / 1000 }));
+    child.on("close", (code) => {
+      clearTimeout(limit);
+      clearTimeout(kill);
+      resolve({ code: code ?? 1, output, seconds: (performance.now() - started) / 1000, isLate });
+    });
   });
 }

@@ -1,15 +1,23 @@
 import { readdirSync } from "node:fs";
 import { join, relative } from "node:path";
+import { type Backend, type BackendName, requiresBackends, startBackend } from "./backends.ts";
 import { build } from "./build.ts";
 import { root, run } from "./shell.ts";
-import { runTests, type TestRun } from "./test-runs.ts";
+import { runTests, type TestRun, type TestRuntime } from "./test-runs.ts";
 
 /**
  * Runs every test: the gate, then unit, conformance, wire and platform suites on Bun, Deno and Node, then the end-to-end
- * tests on the compiled executable. Fails when anything failed, or when a runtime passes fewer than 95 % of Bun's tests.
+ * tests on the compiled executable, and the sample on the executable and from source on Deno and Node. Words on the command
+ * line choose parts. Fails when anything failed, when a runtime passes fewer than 95 % of Bun's tests, or, where CI is
+ * "true", when a server that tests need is missing.
  */
 const started = performance.now();
 const share = 0.95;
+const parts = ["check", "bun", "deno", "node", "e2e", "sample"];
+
+/** Files that measure time: nothing else runs beside them. */
+const timed = new Set(["src/storage/faults.test.ts", "test/runtime/virtual-hour.test.ts"]);
+const isEndToEnd = (path: string): boolean => path.startsWith(join("test", "e2e"));
 
 function testFiles(folder: string, skip: (path: string) => boolean = () => false): string[] {
   const found: string[] = [];
@@ -21,52 +29,93 @@ function testFiles(folder: string, skip: (path: string) => boolean = () => false
   return found.sort();
 }
 
-function show(title: string, result: TestRun): void {
-  const { passed, failed, skipped, seconds } = result;
-  console.log(`${title}: ${passed} passed, ${failed} failed, ${skipped} skipped (${seconds.toFixed(0)} s)`);
-  if (failed > 0) console.log(result.output.split("\n").slice(-400).join("\n"));
+const only = process.argv.slice(2);
+const unknown = only.filter((part) => !parts.includes(part));
+if (unknown.length > 0) {
+  console.error(`unknown part "${unknown.join('", "')}", known: ${parts.join(", ")}`);
+  process.exit(2);
+}
+const wants = (...some: string[]): boolean => only.length === 0 || some.some((part) => only.includes(part));
+const table: { readonly part: string; readonly run: TestRun }[] = [];
+const missing: string[] = [];
+let failed = false;
+
+function report(part: string, result: TestRun): void {
+  table.push({ part, run: result });
+  const { passed, failed: failures, skipped, seconds } = result;
+  console.log(`${part}: ${passed} passed, ${failures} failed, ${skipped} skipped (${seconds.toFixed(0)} s)`);
+  if (result.output !== "") console.log(result.output.split("\n").slice(-400).join("\n"));
 }
 
-const only = process.argv.slice(2);
-const wants = (part: string): boolean => only.length === 0 || only.includes(part);
-const table: { part: string; run: TestRun }[] = [];
-let failed = false;
+/** Servers that tests run against: one of each for all runtimes; every file uses keys of its own. */
+async function startBackends(): Promise<{ readonly env: Record<string, string>; readonly running: Backend[] }> {
+  const env: Record<string, string> = {};
+  const running: Backend[] = [];
+  for (const name of ["redis", "etcd"] satisfies BackendName[]) {
+    const variable = `PILLION_TEST_${name.toUpperCase()}`;
+    if (process.env[variable]) continue;
+    const backend = await startBackend(name);
+    if (backend === undefined) missing.push(name);
+    else {
+      env[variable] = backend.address;
+      running.push(backend);
+    }
+  }
+  return { env, running };
+}
+
+async function runSample(runtime: string): Promise<TestRun> {
+  const args = ["scripts/quickstart.ts", "--runtime", runtime, "--built"];
+  const { code, output, seconds } = await run(process.execPath, args, { quiet: true, limitSeconds: 300 });
+  const passed = code === 0 ? 1 : 0;
+  return { runtime: "sample", passed, failed: 1 - passed, skipped: 0, seconds, output: passed === 1 ? "" : output };
+}
 
 if (wants("check")) {
   const gate = await run(process.execPath, ["scripts/check.ts", "--no-tests"]);
   failed ||= gate.code !== 0;
 }
-if (wants("build") || wants("e2e")) {
-  console.log(`built ${await build(undefined, join(root, "dist", "pillion"))}`);
-}
+if (wants("e2e", "sample")) console.log(`built ${await build(undefined, join(root, "dist", "pillion"))}`);
 
-const isEndToEnd = (path: string): boolean => path.startsWith("test/e2e/");
-const everywhere = ["src", "components", "scripts", "bench", "test"].flatMap((folder) => testFiles(folder, isEndToEnd));
-for (const runtime of ["bun", "deno", "node"] as const) {
-  if (!wants(runtime)) continue;
-  const result = await runTests(runtime, everywhere);
-  table.push({ part: `all suites on ${runtime}`, run: result });
-  show(runtime, result);
+const { env, running } = wants("bun", "deno", "node", "e2e") ? await startBackends() : { env: {}, running: [] };
+try {
+  const folders = ["src", "components", "scripts", "bench", "test"];
+  const everywhere = folders.flatMap((folder) => testFiles(folder, isEndToEnd));
+  for (const runtime of ["bun", "deno", "node"] satisfies TestRuntime[]) {
+    if (!wants(runtime)) continue;
+    report(`all suites on ${runtime}`, await runTests(runtime, everywhere, { alone: (file) => timed.has(file), env }));
+  }
+  if (wants("e2e")) {
+    // They start many processes and measure some of them: one file at a time.
+    report("end to end, compiled executable", await runTests("bun", testFiles("test/e2e"), { alone: () => true, env }));
+  }
+} finally {
+  for (const backend of running) await backend.stop();
 }
-if (wants("e2e")) {
-  const result = await runTests("bun", testFiles("test/e2e"));
-  table.push({ part: "end to end, compiled executable", run: result });
-  show("end to end", result);
+if (wants("sample")) {
+  for (const runtime of ["executable", "deno", "node"]) report(`sample on ${runtime}`, await runSample(runtime));
 }
 
 console.log(`\n| tests | passed | failed | skipped | seconds |\n| --- | ---: | ---: | ---: | ---: |`);
 for (const { part, run: result } of table) {
   console.log(`| ${part} | ${result.passed} | ${result.failed} | ${result.skipped} | ${result.seconds.toFixed(0)} |`);
 }
-const reference = table.find(({ run: result }) => result.runtime === "bun")?.run.passed ?? 0;
+const reference = table.find(({ part }) => part === "all suites on bun")?.run.passed ?? 0;
 for (const { part, run: result } of table) {
   if (!part.startsWith("all suites") || result.passed >= reference * share) continue;
   failed = true;
   console.log(`${part}: fewer than ${share * 100} % of Bun's ${reference} tests passed`);
 }
+if (missing.length > 0) {
+  failed ||= requiresBackends();
+  console.log(`not run here, because they are not installed: ${missing.join(", ")}`);
+}
 const total = (field: "passed" | "failed" | "skipped"): number =>
   table.reduce((sum, { run: result }) => sum + result[field], 0);
 failed ||= total("failed") > 0;
-console.log(`\n${((performance.now() - started) / 1000).toFixed(0)} s`);
-console.log(`${total("passed")} passed, ${total("failed")} failed, ${total("skipped")} skipped`);
+const outcome = failed ? "FAILED" : "ok";
+const seconds = ((performance.now() - started) / 1000).toFixed(0);
+console.log(
+  `\n${outcome}: ${total("passed")} passed, ${total("failed")} failed, ${total("skipped")} skipped, in ${seconds} s`,
+);
 process.exit(failed ? 1 : 0);
