@@ -1,62 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type ResiliencySpec, resiliencyResource } from "../../test/harness/resiliency.ts";
 import type { Resiliency } from "../config/resource/resiliency.ts";
 import { PolicyError } from "../kit/policy.ts";
 import { createSeededRandom } from "../kit/seeded-random.ts";
 import { createVirtualClock } from "../kit/virtual-clock.ts";
 import { createPolicyProvider } from "./provider.ts";
-
-type Spec = {
-  readonly timeouts?: Record<string, string>;
-  readonly retries?: Record<string, Partial<Resiliency["policies"]["retries"][string]>>;
-  readonly circuitBreakers?: Record<string, Partial<Resiliency["policies"]["circuitBreakers"][string]>>;
-  readonly apps?: Record<string, Partial<Resiliency["targets"]["apps"][string]>>;
-  readonly actors?: Record<string, Partial<Resiliency["targets"]["actors"][string]>>;
-  readonly components?: Record<string, { readonly inbound?: object; readonly outbound?: object }>;
-};
-const names = { timeout: "", retry: "", circuitBreaker: "" };
-const each = <T, R>(values: Record<string, T> | undefined, complete: (value: T) => R): Record<string, R> =>
-  Object.fromEntries(Object.entries(values ?? {}).map(([name, value]) => [name, complete(value)]));
-
-function resource(name: string, spec: Spec): Resiliency {
-  return {
-    kind: "Resiliency",
-    name,
-    namespace: "ns",
-    scopes: [],
-    source: { file: "r.yaml", line: 7 },
-    policies: {
-      timeouts: spec.timeouts ?? {},
-      retries: each(spec.retries, (retry) => ({
-        policy: "",
-        duration: "",
-        maxInterval: "",
-        matching: { httpStatusCodes: "", gRPCStatusCodes: "" },
-        ...retry,
-      })),
-      circuitBreakers: each(spec.circuitBreakers, (breaker) => ({
-        maxRequests: 0,
-        interval: "",
-        timeout: "",
-        trip: "",
-        ...breaker,
-      })),
-    },
-    targets: {
-      apps: each(spec.apps, (app) => ({ ...names, circuitBreakerCacheSize: 0, ...app })),
-      actors: each(spec.actors, (actor) => ({
-        ...names,
-        circuitBreakerCacheSize: 0,
-        circuitBreakerScope: "",
-        ...actor,
-      })),
-      components: each(spec.components, ({ inbound, outbound }) => ({
-        inbound: { ...names, ...inbound },
-        outbound: { ...names, ...outbound },
-      })),
-    },
-  };
-}
 
 async function world(...resources: Resiliency[]) {
   const clock = createVirtualClock();
@@ -108,7 +57,7 @@ test("without resources there is nothing but the built-in retries", async () => 
 
 test("built-in retries can be changed, not below three, and one not at all", async () => {
   const { provider, triesOf, lines } = await world(
-    resource("r", {
+    resiliencyResource("r", {
       retries: {
         DaprBuiltInServiceRetries: { duration: "10ms", maxRetries: 5 },
         DaprBuiltInActorRetries: { duration: "10ms", maxRetries: -1 },
@@ -130,7 +79,7 @@ test("built-in retries can be changed, not below three, and one not at all", asy
 
 test("an app's own names count alone; others get the defaults, the special ones first", async () => {
   const { provider, triesOf } = await world(
-    resource("r", {
+    resiliencyResource("r", {
       retries: { DefaultRetryPolicy: { duration: "1", maxRetries: 1 }, mine: { duration: "1", maxRetries: 2 } },
       timeouts: { DefaultAppTimeoutPolicy: "1s" },
       apps: { own: { retry: "mine" }, bare: {} },
@@ -155,7 +104,7 @@ test("the defaults of components, from the most special name to the plainest", a
     const retries = Object.fromEntries(
       levels.slice(at).map((name, index) => [name, { duration: "1", maxRetries: at + index + 1 }]),
     );
-    const { provider, triesOf } = await world(resource("r", { retries }));
+    const { provider, triesOf } = await world(resiliencyResource("r", { retries }));
     assert.equal(await triesOf(provider.outbound("s", "Statestore")), at + 2);
     if (at >= 2) assert.equal(await triesOf(provider.inbound("s", "Statestore")), at + 2);
   }
@@ -163,7 +112,7 @@ test("the defaults of components, from the most special name to the plainest", a
 
 test("a breaker is shared by calls of one key, and not by others", async () => {
   const { provider, lines, counted } = await world(
-    resource("r", {
+    resiliencyResource("r", {
       circuitBreakers: { cb: { trip: "consecutiveFailures >= 2" } },
       apps: { a: { circuitBreaker: "cb" } },
     }),
@@ -186,7 +135,7 @@ test("a breaker is shared by calls of one key, and not by others", async () => {
 
 test("the least used breaker of an app goes when there are too many", async () => {
   const { provider } = await world(
-    resource("r", {
+    resiliencyResource("r", {
       circuitBreakers: { cb: { trip: "consecutiveFailures >= 1" } },
       apps: { a: { circuitBreaker: "cb", circuitBreakerCacheSize: 2 } },
     }),
@@ -202,7 +151,7 @@ test("the least used breaker of an app goes when there are too many", async () =
 
 test("both directions of a component share its breaker", async () => {
   const { provider, lines } = await world(
-    resource("r", {
+    resiliencyResource("r", {
       circuitBreakers: { cb: { trip: "consecutiveFailures >= 1" } },
       components: { bus: { inbound: { circuitBreaker: "cb" }, outbound: { circuitBreaker: "cb" } } },
     }),
@@ -214,7 +163,7 @@ test("both directions of a component share its breaker", async () => {
 
 test("actors: retries and breaker before the lock, by type or id, the timeout after it", async () => {
   const { provider } = await world(
-    resource("r", {
+    resiliencyResource("r", {
       timeouts: { t: "5s" },
       circuitBreakers: { cb: { trip: "consecutiveFailures >= 1" } },
       actors: {
@@ -238,15 +187,15 @@ test("actors: retries and breaker before the lock, by type or id, the timeout af
 
 test("of two policies with one name the later resource's counts", async () => {
   const { provider, triesOf, counted } = await world(
-    resource("first", { retries: { p: { duration: "1", maxRetries: 1 } }, apps: { a: { retry: "p" } } }),
-    resource("second", { retries: { p: { duration: "1", maxRetries: 3 } } }),
+    resiliencyResource("first", { retries: { p: { duration: "1", maxRetries: 1 } }, apps: { a: { retry: "p" } } }),
+    resiliencyResource("second", { retries: { p: { duration: "1", maxRetries: 3 } } }),
   );
   assert.equal(await triesOf(provider.endpoint?.("a", "a:m")), 4);
   assert.deepEqual(counted.slice(0, 3), ["loaded first ns", "loaded second ns", "second ns app_a outbound retry "]);
 });
 
 test("a resource with a fault is left out, and the log says why and where", async () => {
-  const cases: readonly (readonly [Spec, string])[] = [
+  const cases: readonly (readonly [ResiliencySpec, string])[] = [
     [{ timeouts: { t: "soon" } }, 'invalid duration "t", soon: time: invalid duration "soon"'],
     [{ retries: { r: { duration: "x" } } }, 'invalid retry configuration "r": invalid duration "x"'],
     [
@@ -276,8 +225,8 @@ test("a resource with a fault is left out, and the log says why and where", asyn
   ];
   for (const [spec, why] of cases) {
     const { provider, lines, counted, triesOf } = await world(
-      resource("bad", { timeouts: { DefaultTimeoutPolicy: "1s" }, ...spec }),
-      resource("good", { retries: { DefaultRetryPolicy: { duration: "1", maxRetries: 1 } } }),
+      resiliencyResource("bad", { timeouts: { DefaultTimeoutPolicy: "1s" }, ...spec }),
+      resiliencyResource("good", { retries: { DefaultRetryPolicy: { duration: "1", maxRetries: 1 } } }),
     );
     assert.ok(lines.includes(`error Could not read resiliency policy bad: ${why} (r.yaml:7)`), lines.join("\n"));
     assert.deepEqual(counted, ["loaded good ns"]);
@@ -288,7 +237,7 @@ test("a resource with a fault is left out, and the log says why and where", asyn
 
 test("names that nobody defines and trips that never open are told at the start", async () => {
   const { lines, provider } = await world(
-    resource("r", {
+    resiliencyResource("r", {
       circuitBreakers: { c: { trip: "failures > 3" }, d: { trip: "requests" } },
       apps: { a: { retry: "gone", circuitBreaker: "c" } },
       components: { s: { outbound: { timeout: "never" } } },

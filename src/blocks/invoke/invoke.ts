@@ -66,23 +66,26 @@ export function createInvoke(ports: InvokePorts): Invoke {
         throw error;
       }
     };
-    const hop = ports.policies.hop(app.appId);
-    if (hop === undefined) return attempt();
-    return hop.run(
-      async (_, number) => {
-        // It may be back under another address; while nobody knows one, the last is as good as any.
-        if (number > 1) address = await resolver.resolve(app, call.signal).catch(() => address);
+    try {
+      return await attempt();
+    } catch (error) {
+      const hop = isUnreachable(error) && isRepeatable(request) ? ports.policies.hop(app.appId) : undefined;
+      if (hop === undefined) throw error;
+      // The try above was the first of the policy: a call that arrives pays nothing for it.
+      const again = async (_: AbortSignal, number: number): Promise<InvocationReply> => {
         try {
+          if (number === 1) throw error;
+          // It may be back under another address; while nobody knows one, the last is as good as any.
+          address = await resolver.resolve(app, call.signal).catch(() => address);
           return await attempt();
-        } catch (error) {
-          if (!isUnreachable(error) || !isRepeatable(request)) throw error;
+        } catch (cause) {
+          if (!isUnreachable(cause) || !isRepeatable(request)) throw cause;
           const retries = `failed to invoke target ${app.appId} after ${number - 1} retries`;
-          throw new PeerUnreached(undefined, `${retries}. Error: ${unavailableText(error)}`, { cause: error });
+          throw new PeerUnreached(undefined, `${retries}. Error: ${unavailableText(cause)}`, { cause });
         }
-      },
-      call.signal,
-      whenUnreached,
-    );
+      };
+      return hop.run(again, call.signal, whenUnreached);
+    }
   };
 
   const once = (id: string, request: Invocation, call: Call): Promise<InvocationReply> => {
