@@ -32,7 +32,6 @@ function withoutEffect(resources: Resources): string[] {
     if (names.length === 0) return;
     notes.push(`${kind} ${names.map((item) => `"${item.name}"`).join(", ")} loaded, but has no effect in this version`);
   };
-  say("HTTPEndpoint", resources.httpEndpoints);
   say("MCPServer", resources.mcpServers);
   return notes;
 }

@@ -12,12 +12,15 @@ import type { Peers } from "../channel/peer/peers.ts";
 import { createPeerResolver } from "../channel/peer/resolve.ts";
 import type { Resources } from "../config/load.ts";
 import type { Options } from "../config/options.ts";
+import type { Components } from "../host/components.ts";
 import type { InvocationTarget } from "../kit/invocation.ts";
 import type { StreamHandler } from "../platform/types.ts";
 import type { PolicyProvider } from "../resiliency/provider.ts";
 import { createInvokeMetrics } from "../telemetry/invoke-metrics.ts";
+import type { Log } from "../telemetry/ports.ts";
 import type { App } from "./app.ts";
 import { hostAddress } from "./host-address.ts";
+import { createHttpEndpoints } from "./http-endpoints.ts";
 import { invokePolicies, proxyPolicy } from "./invoke-policies.ts";
 import type { LocalSidecar } from "./local-sidecars.ts";
 import type { NameResolution } from "./name-resolution.ts";
@@ -48,6 +51,8 @@ export interface InvokeWiring {
   readonly telemetry: Telemetry;
   readonly app: App;
   readonly names: NameResolution;
+  readonly components: Pick<Components, "find">;
+  readonly log: Log;
 }
 
 /** Port of peers whose resolver knows names only. */
@@ -55,7 +60,7 @@ const peerPort = 50_002;
 
 /** Joins invocation to the app, to the sidecars of this process and to those of others. */
 export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
-  const { shared, options, resources, resiliency, telemetry, app, names } = wiring;
+  const { shared, options, resources, resiliency, telemetry, app, names, components, log } = wiring;
   const { platform } = shared;
   const { clock } = platform;
   const self = { appId: options.appId, namespace: options.currentNamespace };
@@ -104,6 +109,12 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
   });
 
   const origins = createHttpOrigins(platform);
+  const endpoints = createHttpEndpoints({
+    platform,
+    endpoints: resources.httpEndpoints,
+    secretStore: (name) => components.find("secretstores", name)?.instance,
+    log,
+  });
   const baseUrls = new Map(resources.httpEndpoints.map(({ name, baseUrl }) => [name, baseUrl]));
   const invoke = createInvoke({
     self,
@@ -114,7 +125,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
     resolver,
     peers,
     meter,
-    external: (id) => (/^https?:\/\//.test(id) ? createHttpTarget(origins.at(id), id) : undefined),
+    external: (id) => (/^https?:\/\//.test(id) ? createHttpTarget(origins.at(id), id) : endpoints.find(id)),
     policies: invokePolicies(resiliency, options.maxBodySize, (id) => baseUrls.get(id)),
   });
   return {
@@ -143,6 +154,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
     },
     async close() {
       origins.close();
+      endpoints.close();
       await (await loaded.made())?.pool.close();
     },
   };

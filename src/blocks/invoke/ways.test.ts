@@ -287,6 +287,20 @@ for (const way of ways) {
       });
     });
 
+    it("tells who wants events of other answers only where no hop is between", async () => {
+      const { answer } = await send(way, "GET /missing", "accept: text/event-stream\r\n");
+      if (way === "own app") {
+        assert.equal(answer.status, 404);
+        return;
+      }
+      assert.equal(answer.status, 500);
+      assert.deepEqual(JSON.parse(answer.body), {
+        errorCode: "ERR_DIRECT_INVOKE",
+        message:
+          "failed to invoke, id: callee, err: rpc error: code = Internal desc = error invoking app channel: no response received from stream",
+      });
+    });
+
     it("names the app in a header or in basic authentication", async () => {
       const port = portOf(way);
       const line = async (extra: string) => {

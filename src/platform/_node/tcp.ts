@@ -6,7 +6,14 @@ const joinBytes = 65_536;
 
 /** Dials with node:net or node:tls; runs on every runtime that has them. */
 export function connectTcp(connect: TcpConnect, handlers: TcpHandlers): TcpSocket {
-  const socket = open(connect);
+  let socket: Socket;
+  try {
+    socket = open(connect);
+  } catch (error) {
+    // Broken TLS material is refused on the spot.
+    queueMicrotask(() => handlers.onClose(tcpError(error as Error)));
+    return { writeText: () => false, write: () => false, destroy() {}, pause() {}, resume() {} };
+  }
   let failure: TcpError | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let closed = false;
