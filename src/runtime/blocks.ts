@@ -100,7 +100,7 @@ export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
     },
     async announce(at) {
       const self = { appId: options.appId, namespace: options.currentNamespace };
-      await names.announce({ ...self, ...at });
+      names.announce({ ...self, ...at });
       withdraw = shared.sidecars.add({
         ...self,
         address: `${at.hostAddress}:${at.internalPort}`,

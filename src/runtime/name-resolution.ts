@@ -12,7 +12,8 @@ import type { Shared } from "./shared.ts";
 export interface NameResolution {
   /** In the order in which they are asked. */
   readonly resolvers: readonly Pick<NameResolver, "resolve">[];
-  announce(self: Announcement): Promise<void>;
+  /** Makes this sidecar known, a moment later. */
+  announce(self: Announcement): void;
   close(): Promise<void>;
 }
 
@@ -26,6 +27,7 @@ export interface NameResolutionPorts {
 
 /** How long a look-up in the registry of the data folder is believed. */
 const registryCacheMs = 1000;
+const announceAfterMs = 50;
 
 /** Apps that other processes of the data folder announced. */
 export function registryResolver(registry: AppRegistry, clock: Clock): Pick<NameResolver, "resolve"> {
@@ -56,8 +58,8 @@ function propertiesOf(configuration: unknown): Map<string, string> {
   );
 }
 
-/** Opens what the configuration names (mDNS by default); behind a registry it opens with the first look-up that the registry cannot answer. */
-export async function openNameResolution(ports: NameResolutionPorts): Promise<NameResolution> {
+/** What the configuration names (mDNS by default), opened once the listeners are; behind a registry it opens with the first look-up that the registry cannot answer. */
+export function openNameResolution(ports: NameResolutionPorts): NameResolution {
   const { shared, configuration, log } = ports;
   const chosen = configuration.nameResolution;
   const component = chosen?.component === undefined || chosen.component === "" ? "mdns" : chosen.component;
@@ -78,30 +80,39 @@ export async function openNameResolution(ports: NameResolutionPorts): Promise<Na
     return opening;
   };
   const withdrawals: (() => Promise<void>)[] = [];
-  const { registry } = shared;
-  if (registry === undefined || chosen !== null) {
-    // compat: pkg/runtime/runtime.go only logs a resolver that does not come up.
-    await opened().then(
-      () => log.info(`Initialized name resolution to ${component}`),
-      (error: unknown) => log.error(error instanceof Error ? error.message : String(error)),
-    );
+  const { registry, platform } = shared;
+  const opensEarly = registry === undefined || chosen !== null;
+
+  async function register(self: Announcement): Promise<void> {
+    try {
+      const resolver = await opened();
+      log.info(`Initialized name resolution to ${component}`);
+      const withdraw = await resolver.register?.(self);
+      if (withdraw !== undefined) withdrawals.push(withdraw);
+    } catch (error) {
+      // compat: pkg/runtime/runtime.go only logs a resolver that does not come up.
+      if (!stopped.signal.aborted) log.error(error instanceof Error ? error.message : String(error));
+    }
   }
+
+  let registering: Promise<void> = Promise.resolve();
+  let cancel = (): void => undefined;
   return {
     resolvers: [
-      ...(registry === undefined ? [] : [registryResolver(registry, shared.platform.clock)]),
+      ...(registry === undefined ? [] : [registryResolver(registry, platform.clock)]),
       { resolve: async (request, signal) => (await opened()).resolve(request, signal) },
     ],
-    async announce(self) {
-      if (opening === undefined) return;
-      const resolver = await opening.catch(() => undefined);
-      const withdraw = await resolver?.register?.(self).catch((error: unknown) => {
-        log.error(`failed to announce this app: ${error instanceof Error ? error.message : String(error)}`);
-        return undefined;
+    announce(self) {
+      if (!opensEarly) return;
+      // The listeners serve before the resolver comes up; a look-up that is earlier opens it at once.
+      cancel = platform.clock.after(announceAfterMs, () => {
+        registering = register(self);
       });
-      if (withdraw !== undefined) withdrawals.push(withdraw);
     },
     async close() {
       stopped.abort(new Error("the sidecar is shutting down"));
+      cancel();
+      await registering;
       await Promise.all(withdrawals.map((withdraw) => withdraw()));
       const resolver = await opening?.catch(() => undefined);
       await resolver?.close();

@@ -136,7 +136,7 @@ async function openSteps(
   opening.defer(() => components.closeAll());
   const app = await createApp({ platform, options, log });
   opening.defer(() => app.close());
-  const names = await openNameResolution({
+  const names = openNameResolution({
     shared,
     options,
     configuration,
