@@ -35,11 +35,11 @@ const MOST_ROWS = 64;
 const AGAIN_MS = 1000;
 
 const newsSql = `SELECT
-  (SELECT 1 FROM pubsub_message WHERE topic = ? AND seq > (SELECT cursor FROM pubsub_group WHERE id = ?)
-    AND (expires_at IS NULL OR expires_at > ?) LIMIT 1) AS fresh,
-  (SELECT due_at FROM pubsub_delivery WHERE grp = ? AND owner = 0 ORDER BY due_at LIMIT 1) AS due`;
+  (SELECT 1 FROM pubsub_message WHERE topic = +? AND seq > (SELECT cursor FROM pubsub_group WHERE id = +?)
+    AND (expires_at IS NULL OR expires_at > +?) LIMIT 1) AS fresh,
+  (SELECT due_at FROM pubsub_delivery WHERE grp = +? AND owner = 0 ORDER BY due_at LIMIT 1) AS due`;
 const leaseSql = `SELECT min(lease_until) AS until FROM pubsub_owner
-  WHERE id <> ? AND EXISTS (SELECT 1 FROM pubsub_delivery WHERE grp = ? AND owner = pubsub_owner.id)`;
+  WHERE id <> +? AND EXISTS (SELECT 1 FROM pubsub_delivery WHERE grp = +? AND owner = pubsub_owner.id)`;
 const readSql = `SELECT seq, expires_at, content_type, metadata, data FROM pubsub_message
   WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq`;
 
@@ -58,8 +58,10 @@ export class Consumer {
   #active = 0;
   #activeBytes = 0;
   #isClaiming = false;
+  /** There may be something to take that was not looked for yet. */
   #isWanted = false;
   #isClosed = false;
+  #alarmAt = Infinity;
   #cancelAlarm: (() => void) | undefined;
   #settled: (() => void) | undefined;
 
@@ -76,32 +78,21 @@ export class Consumer {
     return this.#active + this.#claimed.length;
   }
 
-  /** There may be news: takes what there is room for. */
+  /** There may be news: takes what there is room for, now or when there is room. */
   pump(): void {
-    if (this.#isClosed) return;
-    if (this.#isClaiming) {
-      this.#isWanted = true;
-      return;
-    }
-    const room = this.#ports.concurrency - this.held;
-    if (room <= 0) return;
-    try {
-      const steps = this.#look(room);
-      if (steps !== undefined) void this.#claim(steps);
-    } catch (error) {
-      this.#tryLater("look for messages", error);
-    }
+    this.#isWanted = true;
+    this.#take();
   }
 
   /** A message is being written to the topic in this very turn: claims it unseen, if there is room. */
   expect(): void {
     const { clock, owner, topic, group, concurrency } = this.#ports;
     const room = concurrency - this.held;
+    if (this.#isClaiming || room <= 0) this.#isWanted = true;
     if (this.#isClosed || this.#isClaiming || room <= 0) return;
     const now = clock.now();
     const steps = freshSteps({ topic: topic.id, group, owner: owner.id, now, limit: room });
-    const renewal = owner.renewal(now);
-    void this.#claim(renewal === undefined ? steps : [renewal, ...steps]);
+    void this.#claim(this.#withLease(steps, now), room);
   }
 
   /** Takes no more, waits for the handlers, gives back what none has seen. */
@@ -117,44 +108,58 @@ export class Consumer {
     this.#ports.released();
   }
 
-  /** The steps of a claim, or undefined when there is nothing; then the next look is scheduled. */
-  #look(room: number): Step[] | undefined {
+  #take(): void {
+    const room = this.#ports.concurrency - this.held;
+    if (!this.#isWanted || this.#isClosed || this.#isClaiming || room <= 0) return;
+    this.#isWanted = false;
+    try {
+      this.#look(room);
+    } catch (error) {
+      this.#tryLater("look for messages", error);
+    }
+  }
+
+  /** Claims what there is; when there is nothing, sees to the next time at which there may be. */
+  #look(room: number): void {
     const { storage, clock, owner, topic, group } = this.#ports;
     const now = clock.now();
     const news = storage.get(newsSql, [topic.id, group, now, group]);
-    const due = news?.["due"] ?? null;
+    const due = Number(news?.["due"] ?? Infinity);
     const claim = { topic: topic.id, group, owner: owner.id, now, limit: room };
-    const steps: Step[] = [];
-    if (due !== null && Number(due) <= now) steps.push(dueStep(claim));
-    else if (news?.["fresh"] === 1) steps.push(...freshSteps(claim));
-    else {
-      const until = storage.get(leaseSql, [owner.id, group])?.["until"] ?? null;
-      if (until === null || Number(until) >= now) {
-        // A lease is over one millisecond after its last.
-        const next = Math.min(Number(due ?? Infinity), until === null ? Infinity : Number(until) + 1);
-        this.#setAlarm(next);
-        return undefined;
-      }
-      steps.push(takeoverStep(group, owner.id, now), dueStep(claim));
-    }
-    const renewal = owner.renewal(now);
+    // After redeliveries there may be new messages as well: those claims count as full.
+    if (due <= now) return void this.#claim(this.#withLease([dueStep(claim)], now), 0);
+    if (news?.["fresh"] === 1) return void this.#claim(this.#withLease(freshSteps(claim), now), room);
+    const until = Number(storage.get(leaseSql, [owner.id, group])?.["until"] ?? Infinity);
+    if (until < now)
+      return void this.#claim(this.#withLease([takeoverStep(group, owner.id, now), dueStep(claim)], now), 0);
+    // A lease is over one millisecond after its last.
+    this.#alarmAt = Infinity;
+    this.#setAlarm(Math.min(due, until + 1));
+  }
+
+  #withLease(steps: readonly Step[], now: number): readonly Step[] {
+    const renewal = this.#ports.owner.renewal(now);
     return renewal === undefined ? steps : [renewal, ...steps];
   }
 
+  /** Looks again at this time, or earlier. */
   #setAlarm(at: number): void {
+    if (at >= this.#alarmAt && at !== Infinity) return;
     this.#cancelAlarm?.();
     this.#cancelAlarm = undefined;
-    if (at === Infinity) return;
+    this.#alarmAt = at;
+    if (at === Infinity || this.#isClosed) return;
     this.#cancelAlarm = this.#ports.clock.alarm(at, () => {
       this.#cancelAlarm = undefined;
+      this.#alarmAt = Infinity;
       this.pump();
     });
   }
 
-  async #claim(steps: readonly Step[]): Promise<void> {
+  /** Runs a claim. One that gives `full` rows or more may have left some. */
+  async #claim(steps: readonly Step[], full: number): Promise<void> {
     const { storage, acks, owner } = this.#ports;
     this.#isClaiming = true;
-    this.#isWanted = false;
     owner.keep();
     try {
       const writing = storage.write(steps);
@@ -162,23 +167,23 @@ export class Consumer {
       const results = await writing;
       const rows = results.flatMap(({ rows }) => rows);
       this.#claimed.push(...rows.map(claimedOf));
-      this.#claimed.sort((a, b) => a.seq - b.seq);
-      this.#isWanted ||= rows.length > 0;
+      if (rows.length > 1) this.#claimed.sort((a, b) => a.seq - b.seq);
+      this.#isWanted ||= rows.length >= full;
     } catch (error) {
       owner.doubt();
-      this.#isWanted = false;
       this.#tryLater("claim messages", error);
     } finally {
       this.#isClaiming = false;
     }
     this.#start();
-    if (this.#isWanted) this.pump();
+    this.#take();
     this.#tellSettled();
   }
 
   #tryLater(what: string, error: unknown): void {
     this.#ports.failed(what, error);
-    if (!this.#isClosed) this.#setAlarm(this.#ports.clock.now() + AGAIN_MS);
+    this.#isWanted = false;
+    this.#setAlarm(this.#ports.clock.now() + AGAIN_MS);
   }
 
   /** Hands claimed messages to handlers while their bytes are within bounds. */
@@ -240,7 +245,7 @@ export class Consumer {
     this.#active -= 1;
     this.#activeBytes -= message.data.length;
     this.#start();
-    this.pump();
+    this.#take();
     this.#tellSettled();
   }
 
@@ -260,6 +265,7 @@ export class Consumer {
       try {
         await storage.write([retryStep(group, owner.id, seq, dueAt)]);
         if (this.#isClosed) this.#ports.released();
+        else this.#setAlarm(dueAt);
         return;
       } catch (error) {
         this.#ports.failed("give back a message", error);

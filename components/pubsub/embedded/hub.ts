@@ -33,7 +33,7 @@ export interface ConsumeRequest {
 }
 
 /**
- * The broker of one file in one process, shared by its components: one owner, one lease, one socket, one listener for commits.
+ * The broker of one file in one process, shared by its components: one owner, one lease, one socket.
  * Methods throw what the storage throws.
  */
 export interface Hub {
@@ -51,6 +51,7 @@ interface Shared {
 }
 
 const NAME = "pubsub.embedded";
+const WATCH_MS = 1000;
 
 /** The hub of the file, made by the first who asks. The tables exist. */
 export function useHub(
@@ -86,7 +87,7 @@ function createShared(
   const topics = createTopics(storage);
   const ownerId = Number(BigInt.asUintN(48, new DataView(random.bytes(8).buffer).getBigUint64(0))) + 1;
   const processName = host === undefined ? String(ownerId) : `${host.hostname}:${host.pid}`;
-  let stopListening: (() => void) | undefined;
+  let stopWatching: (() => void) | undefined;
 
   const acks = createAcks({ storage, clock, owner: ownerId, failed: (error) => warn("acknowledge messages", error) });
   const owner = createOwner({
@@ -122,16 +123,26 @@ function createShared(
     for (const consumer of consumers) if (consumer.topic === topic) consumer.pump();
   }
 
-  /** Looks for news after commits; most commits publish nothing, which the counter of messages tells at once. */
-  function listen(): () => void {
-    let seen = -1;
-    return storage.onCommit(() => {
-      const row = storage.get("SELECT seq FROM sqlite_sequence WHERE name = 'pubsub_message'", []);
-      const last = Number(row?.["seq"] ?? 0);
-      if (last === seen) return;
-      seen = last;
+  /**
+   * The safety net for wake-ups that did not arrive. Everything that happens in this process is told by itself, and nothing
+   * has happened elsewhere while the file has the same version.
+   */
+  function watch(): () => void {
+    let seen: unknown;
+    let cancel = (): void => undefined;
+    const look = (): void => {
+      cancel = clock.after(WATCH_MS, look);
+      try {
+        const version = storage.get("PRAGMA data_version", [])?.["data_version"];
+        if (version === seen) return;
+        seen = version;
+      } catch (error) {
+        warn("look for messages", error);
+      }
       for (const consumer of consumers) consumer.pump();
-    });
+    };
+    cancel = clock.after(WATCH_MS, look);
+    return () => cancel();
   }
 
   async function publish(topicName: string, messages: readonly HubMessage[]): Promise<void> {
@@ -187,7 +198,7 @@ function createShared(
       failed: warn,
     });
     consumers.add(consumer);
-    stopListening ??= listen();
+    stopWatching ??= watch();
     consumer.pump();
     let closing: Promise<void> | undefined;
     return { close: () => (closing ??= leave(consumer)) };
@@ -205,8 +216,8 @@ function createShared(
     } finally {
       consumers.delete(consumer);
       if (consumers.size === 0) {
-        stopListening?.();
-        stopListening = undefined;
+        stopWatching?.();
+        stopWatching = undefined;
       }
     }
   }

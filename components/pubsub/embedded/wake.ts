@@ -23,6 +23,8 @@ const HOST = "127.0.0.1";
 /** `PLN1`: whatever else arrives at the port is not for us. */
 const MARK = 0x504c4e31;
 const PAUSE_MS = 1;
+/** How long it is taken for known who listens. */
+const KNOWN_MS = 20;
 
 function encode(topic: number): Uint8Array {
   const bytes = new Uint8Array(8);
@@ -43,6 +45,7 @@ export function createWake({ udp, clock, peers, woken }: WakePorts): Wake {
   let socket: Promise<UdpSocket | undefined> | undefined;
   let isClosed = false;
   const news = new Set<number>();
+  const known = new Map<number, { readonly ports: readonly number[]; readonly at: number }>();
   let isDue = false;
   let sentAt = Number.NEGATIVE_INFINITY;
 
@@ -60,10 +63,17 @@ export function createWake({ udp, clock, peers, woken }: WakePorts): Wake {
           }).catch(() => undefined);
     return socket;
   }
+  function portsOf(topic: number): readonly number[] {
+    const found = known.get(topic);
+    if (found !== undefined && sentAt - found.at < KNOWN_MS) return found.ports;
+    const ports = peers(topic);
+    known.set(topic, { ports, at: sentAt });
+    return ports;
+  }
   async function send(): Promise<void> {
     isDue = false;
     sentAt = clock.monotonic();
-    const letters = [...news].map((topic) => [topic, peers(topic)] as const);
+    const letters = [...news].map((topic) => [topic, portsOf(topic)] as const);
     news.clear();
     if (isClosed || letters.every(([, ports]) => ports.length === 0)) return;
     const opened = await open();
