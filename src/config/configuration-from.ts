@@ -1,14 +1,9 @@
 import { deepFreeze } from "../kit/freeze.ts";
 import { ConfigError } from "./config-error.ts";
-import type {
-  AccessControl,
-  Configuration,
-  MetricsConfiguration,
-  SecretScope,
-  TracingConfiguration,
-} from "./configuration.ts";
+import type { AccessControl, Configuration, MetricsConfiguration, SecretScope } from "./configuration.ts";
 import type { TracingEnvironment } from "./env.ts";
 import type { ConfigurationManifest } from "./resource/configuration.ts";
+import { tracingFrom } from "./tracing-from.ts";
 
 type Spec = ConfigurationManifest["spec"];
 
@@ -20,48 +15,6 @@ const defaultFeatures = ["HotReload", "WorkflowsRemoteActivityReminder"];
 
 function fail(message: string): ConfigError {
   return new ConfigError("configuration", message);
-}
-
-function headersFrom(text: string): string[] {
-  return text.split(",").map((pair) => {
-    const at = pair.indexOf("=");
-    if (at < 0) throw fail(`missing '=' parse headers input${pair}`);
-    const name = pair.slice(0, at).trim();
-    if (!/^[\w!#$%&'*+\-.^`|~]+$/.test(name)) throw fail(`invalid header key${name}`);
-    try {
-      return `${name}=${decodeURIComponent(pair.slice(at + 1)).trim()}`;
-    } catch (cause) {
-      throw new ConfigError("configuration", `escape header value${pair.slice(at + 1)}`, { cause });
-    }
-  });
-}
-
-/** compat: pkg/config SetTracingSpecFromEnv; the environment only speaks where no endpoint is configured, but headers and timeout always do. */
-function tracingFrom(spec: Spec["tracing"], env: TracingEnvironment): TracingConfiguration {
-  const otel = spec?.otel;
-  let { samplingRate } = spec ?? { samplingRate: "" };
-  let endpoint = otel?.endpointAddress ?? "";
-  let protocol = otel?.protocol ?? "";
-  let secure = otel?.isSecure ?? true;
-  if (endpoint === "" && env.endpoint !== undefined) {
-    endpoint = env.endpoint.replace(/^http:\/\//, "").replace(/^https:\/\//, "");
-    protocol = env.protocol;
-    if (samplingRate === "") samplingRate = "1";
-    if (env.insecure) secure = false;
-  }
-  let timeoutMs = otel?.timeout;
-  if (env.timeout !== undefined) {
-    if (!/^[+-]?\d+$/.test(env.timeout))
-      throw fail(`strconv.Atoi: parsing ${JSON.stringify(env.timeout)}: invalid syntax`);
-    if (Number(env.timeout) > 0) timeoutMs = Number(env.timeout);
-  }
-  const headers = [...(otel?.headers ?? []), ...(env.headers === undefined ? [] : headersFrom(env.headers))];
-  return {
-    samplingRate,
-    stdout: spec?.stdout ?? false,
-    zipkinEndpoint: spec?.zipkin?.endpointAddress ?? "",
-    otel: { protocol, endpoint, secure, headers, timeoutMs },
-  };
 }
 
 /** compat: pkg/config sortMetricsSpec; what `metrics` has goes over `metric`, field by field. */

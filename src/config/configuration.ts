@@ -22,6 +22,21 @@ export interface TracingConfiguration {
     readonly headers: readonly string[];
     readonly timeoutMs: number | undefined;
   };
+  /** How spans are collected before they are sent; milliseconds and numbers of spans. */
+  readonly batch: {
+    readonly delayMs: number;
+    readonly queue: number;
+    readonly batch: number;
+    readonly timeoutMs: number;
+  };
+  /** What the environment says of the service that spans belong to. */
+  readonly resource: {
+    /** Empty: the app id. */
+    readonly serviceName: string;
+    readonly attributes: readonly (readonly [string, string])[];
+    /** Attributes that cannot be read. */
+    readonly faults: readonly string[];
+  };
 }
 export interface MetricsConfiguration {
   readonly enabled: boolean;

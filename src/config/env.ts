@@ -4,13 +4,21 @@ import { isTruthy } from "../kit/truthy.ts";
 /** The process environment, as the platform gives it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the environment says about tracing; undefined where it says nothing. compat: pkg/config SetTracingSpecFromEnv */
+/** What the environment says about tracing; undefined where it says nothing. compat: pkg/config SetTracingSpecFromEnv and OpenTelemetry's own variables */
 export interface TracingEnvironment {
   readonly endpoint: string | undefined;
   readonly protocol: "http" | "grpc";
   readonly insecure: boolean;
   readonly headers: string | undefined;
   readonly timeout: string | undefined;
+  readonly serviceName: string;
+  readonly resourceAttributes: string;
+  readonly batch: {
+    readonly delay: string | undefined;
+    readonly queue: string | undefined;
+    readonly batch: string | undefined;
+    readonly timeout: string | undefined;
+  };
 }
 
 /** Everything that is read from environment variables, apart from what components refer to by name. */
@@ -54,9 +62,17 @@ function tracing(env: Environment): TracingEnvironment {
   return {
     endpoint: either("ENDPOINT"),
     protocol: either("PROTOCOL")?.startsWith("http") ? "http" : "grpc",
-    insecure: env["OTEL_EXPORTER_OTLP_INSECURE"] === "true",
+    insecure: either("INSECURE") === "true",
     headers: either("HEADERS"),
     timeout: either("TIMEOUT"),
+    serviceName: env["OTEL_SERVICE_NAME"]?.trim() ?? "",
+    resourceAttributes: env["OTEL_RESOURCE_ATTRIBUTES"]?.trim() ?? "",
+    batch: {
+      delay: env["OTEL_BSP_SCHEDULE_DELAY"],
+      queue: env["OTEL_BSP_MAX_QUEUE_SIZE"],
+      batch: env["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"],
+      timeout: env["OTEL_BSP_EXPORT_TIMEOUT"],
+    },
   };
 }
 

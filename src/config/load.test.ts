@@ -378,6 +378,8 @@ test("without files there is the default configuration", async () => {
     stdout: false,
     zipkinEndpoint: "",
     otel: { protocol: "", endpoint: "", secure: true, headers: [], timeoutMs: undefined },
+    batch: { delayMs: 5000, queue: 2048, batch: 512, timeoutMs: 30_000 },
+    resource: { serviceName: "", attributes: [], faults: [] },
   });
   assert.equal(configuration.nameResolution, null);
 });
@@ -465,15 +467,30 @@ test("the environment configures tracing where files do not", async () => {
     headers: ["a=1 2", "b=x"],
     timeoutMs: 1500,
   });
-  const own = await configure({ "c.yaml": "spec: {tracing: {otel: {endpointAddress: own, headers: [k=v]}}}" }, env);
-  assert.deepEqual(
-    [
-      own.configuration.tracing.otel.endpoint,
-      own.configuration.tracing.otel.headers,
-      own.configuration.tracing.samplingRate,
-    ],
-    ["own", ["k=v", "a=1 2", "b=x"], ""],
+  const own = await configure(
+    { "c.yaml": "spec: {tracing: {otel: {endpointAddress: own, headers: [k=v], timeout: 3s}}}" },
+    env,
   );
+  const { otel, samplingRate } = own.configuration.tracing;
+  assert.deepEqual(
+    [otel, samplingRate],
+    [{ protocol: "", endpoint: "own", secure: false, headers: ["k=v"], timeoutMs: 3000 }, ""],
+  );
+  const bare = await configure(
+    { "c.yaml": "spec: {tracing: {otel: {endpointAddress: own, isSecure: true}}}" },
+    {
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://other",
+      OTEL_EXPORTER_OTLP_HEADERS: "a=b,bad,c=%zz,d=1",
+      OTEL_EXPORTER_OTLP_TIMEOUT: "soon",
+    },
+  );
+  assert.deepEqual(bare.configuration.tracing.otel, {
+    protocol: "",
+    endpoint: "own",
+    secure: true,
+    headers: ["a=b", "d=1"],
+    timeoutMs: undefined,
+  });
 });
 
 test("a configuration that cannot be used stops the start", async () => {
@@ -653,4 +670,40 @@ test("a source calls back once for changes that come together", async () => {
     (await source.list()).components.map(({ name }) => name),
     ["x"],
   );
+});
+
+test("the scheme of an endpoint from the environment says whether it is secure", async () => {
+  const secure = async (endpoint: string) =>
+    (await configure({}, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint })).configuration.tracing.otel;
+  assert.deepEqual(
+    [(await secure("http://o:4317")).secure, (await secure("http://o:4317/base")).endpoint],
+    [false, "o:4317/base"],
+  );
+  assert.deepEqual([(await secure("https://o")).secure, (await secure("o:4317")).secure], [true, true]);
+});
+
+test("what the environment says of batches and of the service", async () => {
+  const { batch, resource } = (
+    await configure(
+      {},
+      {
+        OTEL_BSP_SCHEDULE_DELAY: "100",
+        OTEL_BSP_MAX_QUEUE_SIZE: "10",
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "50",
+        OTEL_BSP_EXPORT_TIMEOUT: "-1",
+        OTEL_SERVICE_NAME: " svc ",
+        OTEL_RESOURCE_ATTRIBUTES: "a.b = c%20d,x=y=z,bad,k=v%zz,",
+      },
+    )
+  ).configuration.tracing;
+  assert.deepEqual(batch, { delayMs: 100, queue: 10, batch: 10, timeoutMs: 30_000 });
+  assert.deepEqual(resource, {
+    serviceName: "svc",
+    attributes: [
+      ["a.b", "c d"],
+      ["x", "y=z"],
+      ["k", "v%zz"],
+    ],
+    faults: ["bad", ""],
+  });
 });

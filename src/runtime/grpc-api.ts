@@ -10,6 +10,7 @@ import type { GrpcPart } from "../api/grpc/part.ts";
 import type { RawHandler } from "../api/grpc/raw.ts";
 import { createReflectionParts } from "../api/grpc/reflection.ts";
 import { createGrpcServer } from "../api/grpc/server.ts";
+import { createGrpcTracing } from "../api/grpc/tracing.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Options } from "../config/options.ts";
 import { ApiError } from "../errors/error.ts";
@@ -59,6 +60,9 @@ export function createGrpcApi(ports: GrpcApiPorts): GrpcApi {
   const interceptors: GrpcInterceptor[] = [];
   if (guard !== undefined) interceptors.push(createAllowList(guard));
   if (options.apiToken !== "") interceptors.push(createApiToken(options.apiToken));
+  if (telemetry.tracer.mode !== "off") {
+    interceptors.push(createGrpcTracing({ tracer: telemetry.tracer, appId: options.appId }));
+  }
   if (ports.isMeasured) {
     interceptors.push(
       createCallMetrics({

@@ -12,6 +12,7 @@ import { hostAddress, isLoopbackOnly } from "./host-address.ts";
 import { listenGrpc, listenHttp, placesOf } from "./listen.ts";
 import { allowedComponents, readResources, unenforceable } from "./load-resources.ts";
 import { openNameResolution } from "./name-resolution.ts";
+import { createAppPipeline, createServerPipeline, pipelineSteps, warnOfMissing } from "./pipeline.ts";
 import { createReadiness } from "./readiness.ts";
 import type { Shared } from "./shared.ts";
 import type { SidecarSettings } from "./sidecar.ts";
@@ -92,9 +93,10 @@ async function openSteps(
 
   const resources = await readResources(source, log);
   const { configuration } = resources;
-  const refusal = unenforceable(resources);
+  const refusal = unenforceable(resources, shared.catalog);
   if (refusal !== undefined) throw new Error(refusal);
-  const telemetry = createTelemetry(options, configuration, platform);
+  const telemetry = createTelemetry({ options, configuration, platform, version: shared.version, log });
+  opening.defer(() => telemetry.close());
   const resiliency = await createPolicyProvider(resources.resiliencies, {
     clock: platform.clock,
     random: platform.random,
@@ -134,7 +136,9 @@ async function openSteps(
     onLoaded: (component) => blocks.loaded(component),
   });
   opening.defer(() => components.closeAll());
-  const app = await createApp({ platform, options, log });
+  const serverSteps = pipelineSteps(configuration.httpPipeline, components);
+  const appSteps = pipelineSteps(configuration.appHttpPipeline, components);
+  const app = await createApp({ platform, options, log, pipeline: appSteps && createAppPipeline(appSteps) });
   opening.defer(() => app.close());
   const names = openNameResolution({
     shared,
@@ -160,10 +164,12 @@ async function openSteps(
   opening.defer(() => blocks.close());
   const found = change === undefined ? resources.components : await change(resources.components);
   await components.loadAll(allowedComponents(found, configuration, log));
+  warnOfMissing([...configuration.httpPipeline, ...configuration.appHttpPipeline], components, log);
   control.signal.throwIfAborted();
   await blocks.open();
 
-  const apis = createApis({ platform, options, configuration, telemetry, log, faces: blocks.faces });
+  const pipeline = serverSteps && createServerPipeline(serverSteps);
+  const apis = createApis({ platform, options, configuration, telemetry, log, faces: blocks.faces, pipeline });
   peer = blocks.peer;
   const socket = (name: string) =>
     options.unixDomainSocket === "" ? undefined : `${options.unixDomainSocket}/dapr-${options.appId}-${name}.socket`;

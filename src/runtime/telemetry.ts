@@ -9,7 +9,10 @@ import {
 import { createErrorCodeMetrics, type ErrorCodeMetrics } from "../telemetry/error-code-metrics.ts";
 import { createHttpMetrics } from "../telemetry/http-metrics.ts";
 import { createMetrics, type MetricsRegistry } from "../telemetry/metrics.ts";
+import type { Log } from "../telemetry/ports.ts";
 import { createProcessMetrics, type ProcessMetrics } from "../telemetry/process-metrics.ts";
+import { createSpanRecorder } from "../telemetry/span.ts";
+import { createSpanExport } from "../telemetry/span-export.ts";
 import { createTracer, type Tracer } from "../telemetry/trace.ts";
 import type { OperationMeter } from "./guard.ts";
 
@@ -23,11 +26,24 @@ export interface Telemetry {
   readonly errorCodes: ErrorCodeMetrics | undefined;
   readonly process: ProcessMetrics | undefined;
   readonly tracer: Tracer;
+  /** Sends the spans that wait, in a few seconds at most. */
+  close(): Promise<void>;
   readonly latencyBuckets: readonly number[];
 }
 
-/** Makes the registry, its series and the tracer. */
-export function createTelemetry(options: Options, configuration: Configuration, platform: Platform): Telemetry {
+export interface TelemetryPorts {
+  readonly options: Options;
+  readonly configuration: Configuration;
+  readonly platform: Platform;
+  readonly version: string;
+  readonly log: Log;
+}
+
+/** How long the exporters have when the sidecar stops: less than its grace period. */
+const flushMs = 3000;
+
+/** Makes the registry, its series, the tracer and what exports its spans. */
+export function createTelemetry({ options, configuration, platform, version, log }: TelemetryPorts): Telemetry {
   const { metrics, tracing } = configuration;
   const registry = createMetrics({ prefix: "dapr", common: { app_id: options.appId }, rules: metrics.rules });
   const components = createComponentMetrics(registry, {
@@ -35,6 +51,18 @@ export function createTelemetry(options: Options, configuration: Configuration, 
     latencyBuckets: metrics.latencyBuckets,
   });
   const control = platform.process;
+  const { clock, random, connectHttp2 } = platform;
+  const spans = createSpanExport({ tracing, appId: options.appId, version, clock, random, connectHttp2, log });
+  if (tracing.resource.faults.length > 0) {
+    log.warn(`OTEL_RESOURCE_ATTRIBUTES has parts without a value, which are left out: [${tracing.resource.faults}]`);
+  }
+  const tracer = createTracer({
+    samplingRate: tracing.samplingRate,
+    hasExporter: spans !== undefined,
+    random,
+    record: spans === undefined ? undefined : createSpanRecorder(clock, spans),
+  });
+  log.info(`Dapr trace sampler initialized: ${tracer.sampler}`);
   return {
     registry,
     http: createHttpMetrics(registry, { ...metrics.http, latencyBuckets: metrics.latencyBuckets }),
@@ -54,11 +82,10 @@ export function createTelemetry(options: Options, configuration: Configuration, 
             clock: platform.clock,
             ...(platform.files !== undefined && { files: platform.files }),
           }),
-    tracer: createTracer({
-      samplingRate: tracing.samplingRate,
-      hasExporter: tracing.stdout || tracing.zipkinEndpoint !== "" || tracing.otel.endpoint !== "",
-      random: platform.random,
-    }),
+    tracer,
+    close: async () => {
+      await spans?.close(flushMs);
+    },
     latencyBuckets: metrics.latencyBuckets,
   };
 }

@@ -81,7 +81,12 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
     invoke: async (peer, request, call) => (await loaded.get()).peers.invoke(peer, request, call),
   };
 
-  const accept = createAccept({ app: () => app.target, access: allowAll, meter });
+  const accept = createAccept({
+    app: () => app.target,
+    access: allowAll,
+    meter,
+    tracing: { appId: options.appId, begin: telemetry.tracer.below },
+  });
   const proxyPorts = async (): Promise<ProxyPorts> => {
     const { peers: target } = await loaded.get();
     return {
@@ -94,6 +99,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
       meter,
       clock,
       policy: proxyPolicy(resiliency),
+      beginSpan: telemetry.tracer.below,
     };
   };
   const proxy = loadOnce(async () => {

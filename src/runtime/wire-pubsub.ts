@@ -6,7 +6,7 @@ import type { Resources } from "../config/load.ts";
 import type { Options } from "../config/options.ts";
 import type { LoadedComponent } from "../host/component.ts";
 import type { Components } from "../host/components.ts";
-import type { Trace } from "../kit/call.ts";
+import type { BeginSpan } from "../kit/call.ts";
 import type { Verdict } from "../kit/policy.ts";
 import type { Platform } from "../platform/types.ts";
 import type { PolicyProvider } from "../resiliency/provider.ts";
@@ -66,11 +66,8 @@ export async function wirePubSub(wiring: PubSubWiring): Promise<WiredPubSub> {
   const brokers = new Map<string, Broker>();
   const find = (name: string): Broker | undefined =>
     components.find("pubsub", name) === undefined ? undefined : brokers.get(name);
-  const span = (parent: Trace): Trace => ({
-    ...telemetry.tracer.begin(parent.traceparent || null, parent.tracestate || null),
-    baggage: parent.baggage,
-  });
-  const app = await subscriberOf(wiring.app, options.appId, span, log);
+  const beginSpan = telemetry.tracer.below;
+  const app = await subscriberOf(wiring.app, options.appId, beginSpan, log);
   const pubsub = createPubSub({
     appId: options.appId,
     namespace: options.namespace,
@@ -78,7 +75,7 @@ export async function wirePubSub(wiring: PubSubWiring): Promise<WiredPubSub> {
     app: () => app,
     asksApp: !options.disableInitEndpoints.includes("subscribe"),
     policies: pubsubPolicies(wiring.resiliency),
-    span,
+    beginSpan,
     clock,
     random,
     log,
@@ -98,11 +95,11 @@ export async function wirePubSub(wiring: PubSubWiring): Promise<WiredPubSub> {
 async function subscriberOf(
   app: App,
   appId: string,
-  span: (parent: Trace) => Trace,
+  beginSpan: BeginSpan,
   log: Log,
 ): Promise<SubscriberApp | undefined> {
-  if (app.http !== undefined) return createHttpSubscriber({ appId, channel: app.http, span, log });
+  if (app.http !== undefined) return createHttpSubscriber({ appId, channel: app.http, beginSpan, log });
   if (app.grpc === undefined) return undefined;
   const { createGrpcSubscriber } = await import("../blocks/pubsub/deliver-grpc.ts");
-  return createGrpcSubscriber({ channel: app.grpc, span, log });
+  return createGrpcSubscriber({ channel: app.grpc, beginSpan, log });
 }

@@ -1,5 +1,7 @@
-import type { Trace } from "../kit/call.ts";
+import { type BeginSpan, type SpanKind, type Trace, zeroTraceparent } from "../kit/call.ts";
 import type { Random } from "../kit/random.ts";
+import { createSampler } from "./sampler.ts";
+import type { SpanRecorder } from "./span.ts";
 
 /**
  * What the sidecar does with W3C trace headers: `off` leaves them alone and answers none, `pass` hands an incoming context through
@@ -10,8 +12,12 @@ export type TraceMode = "off" | "pass" | "span";
 /** Decides about the trace of each incoming call. */
 export interface Tracer {
   readonly mode: TraceMode;
-  /** The context of a call that came with these headers; in mode `span` one with a new span id. */
-  begin(traceparent: string | null, tracestate: string | null): Trace;
+  /** The sampler as upstream's logs name it. */
+  readonly sampler: string;
+  /** The context of a call that came with these headers; in mode `span` one with a new span id, recorded when it is sampled and somebody takes spans. */
+  begin(traceparent: string | null, tracestate: string | null, kind?: SpanKind, baggage?: string): Trace;
+  /** The same for a step whose parent is known as a trace. */
+  readonly below: BeginSpan;
 }
 
 /** What Configuration `spec.tracing` says that matters here. */
@@ -21,28 +27,30 @@ export interface TracerOptions {
   /** A place to send spans to is configured. */
   readonly hasExporter: boolean;
   readonly random: Random;
+  /** Absent: nothing is recorded, whatever is sampled. */
+  readonly record?: SpanRecorder | undefined;
 }
 
-/** The response header of a call without a context in mode `pass`. */
-export const zeroTraceparent = `00-${"0".repeat(32)}-${"0".repeat(16)}-00`;
-
 const noTrace: Trace = { traceparent: "", tracestate: "", baggage: "" };
-const defaultRate = 1e-4;
+const zeroTrace: Trace = { traceparent: zeroTraceparent, tracestate: "", baggage: "" };
 const longestTracestate = 512;
-const parentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const parentPattern = /^([0-9a-fA-F]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-fA-F]{2})((?:[0-9a-fA-F]{2})*)(-.*)?$/;
 const memberPattern =
   /^(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 
-/** The parts of a traceparent header; undefined when it is not valid. Flags are two hexadecimal digits. */
+/**
+ * The parts of a traceparent header; undefined when it is not valid. Flags are two hexadecimal digits. compat: version and flags may
+ * have capital letters, and what follows the first two digits of the flags is passed over.
+ */
 export function parseTraceparent(
   header: string,
 ): { readonly traceId: string; readonly spanId: string; readonly flags: string } | undefined {
   const match = parentPattern.exec(header);
   if (match === null) return undefined;
-  const [, version = "", traceId = "", spanId = "", flags = "", more] = match;
-  if (version === "ff" || (version === "00" && more !== undefined)) return undefined;
+  const [, version = "", traceId = "", spanId = "", flags = "", , more] = match;
+  if (version.toLowerCase() === "ff" || (version === "00" && more !== undefined)) return undefined;
   if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
-  return { traceId, spanId, flags };
+  return { traceId, spanId, flags: flags.toLowerCase() };
 }
 
 /** The tracestate header when it is well-formed and short enough to send on, else the empty text. */
@@ -58,49 +66,45 @@ export function validTracestate(header: string): string {
 
 /** A tracer of one sidecar. Spans are sampled as their remote parent was, or by the ratio of trace ids. */
 export function createTracer(options: TracerOptions): Tracer {
-  const text = options.samplingRate.trim();
-  const parsed = text === "" ? Number.NaN : Number(text);
-  const rate = Number.isNaN(parsed) ? defaultRate : parsed;
-  if (rate === 0) return { mode: "off", begin: passOn };
-  if (options.samplingRate === "" && !options.hasExporter) return { mode: "pass", begin: passOn };
+  const sampler = createSampler(options.samplingRate);
+  const tracer = (mode: TraceMode, begin: Tracer["begin"]): Tracer => ({
+    mode,
+    sampler: sampler.description,
+    begin,
+    below: (kind, { traceparent, tracestate, baggage }) =>
+      begin(traceparent === "" ? null : traceparent, tracestate === "" ? null : tracestate, kind, baggage),
+  });
+  if (sampler.rate === 0) return tracer("off", (parent, state, _, baggage) => passOn(parent, state, baggage, noTrace));
+  if (options.samplingRate === "" && !options.hasExporter) {
+    return tracer("pass", (parent, state, _, baggage) => passOn(parent, state, baggage, zeroTrace));
+  }
+  const { record } = options;
   const nextId = createIds(options.random);
-  return {
-    mode: "span",
-    begin(traceparent, tracestate) {
-      const parent = traceparent === null ? undefined : parseTraceparent(traceparent);
-      const spanId = nextId(8);
-      if (parent === undefined) {
-        const traceId = nextId(16);
-        const flags = isSampled(traceId, rate) ? "01" : "00";
-        return { traceparent: `00-${traceId}-${spanId}-${flags}`, tracestate: "", baggage: "" };
-      }
-      return {
-        traceparent: `00-${parent.traceId}-${spanId}-${parent.flags}`,
-        tracestate: validTracestate(tracestate ?? ""),
-        baggage: "",
-      };
-    },
-  };
+  return tracer("span", (traceparent, tracestate, kind = "client", baggage = "") => {
+    const parent = traceparent === null ? undefined : parseTraceparent(traceparent);
+    const spanId = nextId(8);
+    const traceId = parent === undefined ? nextId(16) : parent.traceId;
+    const flags = parent === undefined ? (sampler.isSampled(traceId) ? "01" : "00") : parent.flags;
+    const state = parent === undefined || tracestate === null ? "" : validTracestate(tracestate);
+    let span: Trace["span"];
+    if (record !== undefined) {
+      const bits = Number.parseInt(flags, 16);
+      const parentId = parent === undefined ? "" : parent.spanId;
+      if ((bits & 1) === 1) span = record(kind, { traceId, spanId, parentId, flags: bits, tracestate: state });
+    }
+    return { traceparent: `00-${traceId}-${spanId}-${flags}`, tracestate: state, baggage, span };
+  });
 }
 
 /** compat: an invalid context is no context; a valid one is written anew in version 00. */
-function passOn(traceparent: string | null, tracestate: string | null): Trace {
-  if (traceparent === null) return noTrace;
-  const parent = parseTraceparent(traceparent);
-  if (parent === undefined) return noTrace;
+function passOn(traceparent: string | null, tracestate: string | null, baggage = "", absent: Trace): Trace {
+  const parent = traceparent === null || traceparent === zeroTraceparent ? undefined : parseTraceparent(traceparent);
+  if (parent === undefined) return baggage === "" ? absent : { ...absent, baggage };
   return {
     traceparent: `00-${parent.traceId}-${parent.spanId}-${parent.flags}`,
     tracestate: tracestate === null ? "" : validTracestate(tracestate),
-    baggage: "",
+    baggage,
   };
-}
-
-/** compares the last 63 of the upper bits of the id's second half with the rate, as OpenTelemetry's ratio sampler does. */
-function isSampled(traceId: string, rate: number): boolean {
-  if (rate >= 1) return true;
-  const high = Number.parseInt(traceId.slice(16, 24), 16);
-  const low = Number.parseInt(traceId.slice(24, 32), 16);
-  return (high * 2 ** 32 + low) / 2 < rate * 2 ** 63;
 }
 
 const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));

@@ -127,7 +127,7 @@ export function createPubSubWorld(options: PubSubWorldOptions = {}) {
       initialization: (run, signal) => run(signal),
       ...options.policies,
     },
-    span: (parent) => parent,
+    beginSpan: (_, parent) => parent,
     clock,
     random: createSeededRandom(1),
     log,

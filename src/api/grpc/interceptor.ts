@@ -15,8 +15,12 @@ export interface CallInfo {
   readonly values: ContextValues;
   readonly responseHeader: Headers;
   readonly responseTrailer: Headers;
+  /** Gets the request of a unary call, decoded, before its handler. */
+  onMessage: ((message: unknown) => void) | undefined;
   /** First value of a key. */
   header(key: string): string | undefined;
+  /** Answers with a header, in front of those of the handler and cheaper than `responseHeader`. A `-bin` value is base64. */
+  setAnswerHeader(key: string, value: string): void;
   /** Takes a key away from the handler and from the proxy. */
   dropHeader(key: string): void;
   /** What the handler sees as its trace instead of the request's headers. */
@@ -28,7 +32,7 @@ export interface CallInfo {
 /** How a call ended. Bytes count messages without their framing. */
 export interface CallEnd {
   readonly code: number;
-  /** What was thrown, before it became a status. */
+  /** What was thrown, before it became a status, or the status that a raw call ended with. */
   readonly error?: unknown;
   readonly requestBytes: number;
   readonly responseBytes: number;

@@ -25,6 +25,8 @@ function describeCall(path: string, metadata: Record<string, string> = {}): Call
       delete metadata[key];
     },
     setTrace() {},
+    onMessage: undefined,
+    setAnswerHeader() {},
     setCaller() {},
   };
 }

@@ -48,6 +48,13 @@ export function serveRaw(stream: ServerStream, call: ServerCall, handle: RawHand
       return call.responseTrailer;
     },
     header: (key) => call.header(key),
+    get onMessage() {
+      return call.onMessage;
+    },
+    set onMessage(handle) {
+      call.onMessage = handle;
+    },
+    setAnswerHeader: (key, value) => call.setAnswerHeader(key, value),
     dropHeader: (key) => call.dropHeader(key),
     setTrace: (trace) => call.setTrace(trace),
     setCaller: (caller) => call.setCaller(caller),

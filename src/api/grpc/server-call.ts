@@ -1,7 +1,7 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import { toConnectError } from "../../errors/grpc.ts";
-import { fromWireFault, statusTrailers } from "../../errors/grpc-status.ts";
+import { errorFromTrailers, fromWireFault, statusTrailers } from "../../errors/grpc-status.ts";
 import type { Call, Trace } from "../../kit/call.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { framePrefix } from "../../kit/grpc/frames.ts";
@@ -32,6 +32,7 @@ export class ServerCall implements HandlerContext, CallInfo {
   isRequestOver = false;
   /** Calls back once when the call is over while the handler may still run. */
   onClosed: ((reason: ConnectError | undefined) => void) | undefined;
+  onMessage: ((message: unknown) => void) | undefined;
   readonly #stream: ServerStream;
   readonly #clock: Clock;
   readonly #description: { readonly service: DescService; readonly method: DescMethod } | undefined;
@@ -43,6 +44,7 @@ export class ServerCall implements HandlerContext, CallInfo {
   #controller: AbortController | undefined;
   #reason: ConnectError | undefined;
   #requestHeader: Headers | undefined;
+  #answerHeader: MutableList | undefined;
   #responseHeader: Headers | undefined;
   #responseTrailer: Headers | undefined;
   #values: ContextValues | undefined;
@@ -110,6 +112,9 @@ export class ServerCall implements HandlerContext, CallInfo {
   header(key: string): string | undefined {
     return firstValue(this.metadata, key);
   }
+  setAnswerHeader(key: string, value: string): void {
+    (this.#answerHeader ??= {})[key] = value;
+  }
   dropHeader(key: string): void {
     delete (this.metadata as MutableList)[key];
     this.#requestHeader?.delete(key);
@@ -152,11 +157,12 @@ export class ServerCall implements HandlerContext, CallInfo {
   respond(extra?: MetadataList): void {
     if (this.#hasResponded || this.#isClosed) return;
     this.#hasResponded = true;
-    if (extra === undefined && this.#responseHeader === undefined && this.responseEncoding === undefined) {
+    const hasOwn = this.#responseHeader !== undefined || this.#answerHeader !== undefined;
+    if (extra === undefined && !hasOwn && this.responseEncoding === undefined) {
       this.#stream.respond(plainHeaders);
       return;
     }
-    const headers: MutableList & { ":status": string } = { ...plainHeaders };
+    const headers: MutableList & { ":status": string } = { ...plainHeaders, ...this.#answerHeader };
     if (this.responseEncoding !== undefined) headers["grpc-encoding"] = this.responseEncoding;
     if (extra !== undefined) Object.assign(headers, withoutPseudo(extra));
     if (this.#responseHeader !== undefined) addHeaders(headers, this.#responseHeader);
@@ -190,7 +196,8 @@ export class ServerCall implements HandlerContext, CallInfo {
       if (this.#responseTrailer !== undefined) addHeaders(all, this.#responseTrailer);
       this.#stream.end(all);
     }
-    this.#settle(Number(trailers === undefined ? 0 : (firstValue(trailers, "grpc-status") ?? 2)), undefined);
+    const code = Number(trailers === undefined ? 0 : (firstValue(trailers, "grpc-status") ?? 2));
+    this.#settle(code, trailers === undefined || code === 0 ? undefined : errorFromTrailers(trailers));
     if (!this.isRequestOver) discardRest(this.#stream);
   }
 
@@ -200,7 +207,7 @@ export class ServerCall implements HandlerContext, CallInfo {
     const status = toConnectError(fromWireFault(error));
     const trailers = statusTrailers(status);
     if (this.#responseTrailer !== undefined) addHeaders(trailers, this.#responseTrailer);
-    if (!this.#hasResponded && this.#responseHeader === undefined) {
+    if (!this.#hasResponded && this.#responseHeader === undefined && this.#answerHeader === undefined) {
       this.#hasResponded = true;
       this.#stream.respond({ ...plainHeaders, ...trailers });
       this.#stream.end();

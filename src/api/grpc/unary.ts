@@ -72,6 +72,7 @@ export function serveUnary(stream: ServerStream, call: ServerCall, entry: Method
       }
     };
     const handle = (message: unknown) => {
+      call.onMessage?.(message);
       const result = entry.implement?.(message, call);
       if (result instanceof Promise) result.then(answer, fail);
       else answer(result);

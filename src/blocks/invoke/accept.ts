@@ -1,9 +1,11 @@
+import type { BeginSpan, Call, Span } from "../../kit/call.ts";
 import {
   type Invocation,
   InvocationFailure,
   type InvocationReply,
   type InvocationTarget,
 } from "../../kit/invocation.ts";
+import { callLocalStreamPath } from "../../kit/peer-wire/encode.ts";
 import { acceptFailure } from "./failure.ts";
 import { normalizeMethod } from "./method.ts";
 import type { AccessControl, InvokeMeter } from "./ports.ts";

@@ -1,6 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { RawCall, RawHandler } from "../../api/grpc/raw.ts";
-import type { Call } from "../../kit/call.ts";
+import { describeMetadata } from "../../api/grpc/rpc-span.ts";
+import { errorFromTrailers } from "../../errors/grpc-status.ts";
+import type { BeginSpan, Call, Span, Trace } from "../../kit/call.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { firstValue, type MetadataList, withoutPseudo } from "../../kit/grpc/metadata.ts";
 import { encodeTraceBin } from "../../kit/grpc/trace-bin.ts";
@@ -41,6 +43,8 @@ export interface ProxyAcceptPorts {
   /** The own app; throws when it cannot be called over gRPC. */
   readonly app: () => RawTarget;
   readonly access: AccessControl;
+  /** Begins the step of this side; absent: the caller's trace goes on as it is. */
+  readonly beginSpan?: BeginSpan;
 }
 
 /** What proxying needs of its surroundings. */
@@ -71,13 +75,31 @@ export function createProxyAccept(ports: ProxyAcceptPorts): ProxyAccept {
       const path = normalizePath(call.path);
       const reason = ports.access.refuses(caller, path, "");
       if (reason !== undefined) throw new ConnectError(reason, Code.PermissionDenied);
-      const headers = forwarded(call);
+      const trace = ports.beginSpan?.("server", call.call.trace) ?? call.call.trace;
+      const headers = forwarded(call, trace);
       if (caller !== undefined) {
         for (const [name, value] of identityLines(caller, ports.self.appId)) if (value !== "") headers[name] = value;
       }
-      await relay(call, path, ports.app(), headers);
+      const span = ports.beginSpan === undefined ? undefined : trace.span;
+      if (span === undefined) await relay(call, path, ports.app(), headers);
+      else await recorded(span, call, () => relay(call, path, ports.app(), headers));
     },
   };
+}
+
+/** Runs the relay of a call whose span is recorded. */
+async function recorded(span: Span, call: RawCall, run: () => Promise<MetadataList>): Promise<void> {
+  span.name = call.path;
+  describeMetadata(span, call.metadata);
+  try {
+    const fault = errorFromTrailers(await run());
+    if (fault !== undefined) span.fail(fault.rawMessage);
+  } catch (error) {
+    span.fail((error as Error).message);
+    throw error;
+  } finally {
+    span.end();
+  }
 }
 
 /**
@@ -86,7 +108,8 @@ export function createProxyAccept(ports: ProxyAcceptPorts): ProxyAccept {
  */
 export function createGrpcProxy(ports: ProxyPorts, side: "api" | "peer"): RawHandler {
   const { self } = ports;
-  const own = createProxyAccept(ports);
+  // What comes in on the API has its span already.
+  const own = createProxyAccept(side === "api" ? { ...ports, beginSpan: undefined } : ports);
 
   return async (call) => {
     const id = call.header(calleeKey) ?? call.header(appIdKey);
@@ -159,7 +182,7 @@ export function createGrpcProxy(ports: ProxyPorts, side: "api" | "peer"): RawHan
   }
 
   function headersFor(call: RawCall, app: AppName): Record<string, string | readonly string[]> {
-    const headers = forwarded(call);
+    const headers = forwarded(call, call.call.trace);
     headers["dapr-caller-app-id"] = self.appId;
     headers[calleeKey] = app.appId;
     return headers;
@@ -192,15 +215,15 @@ function normalizePath(path: string): string {
   }
 }
 
-/** The metadata of a call for the next hop: names of apps and tokens are not passed on, the trace is the call's. */
-function forwarded(call: RawCall): Record<string, string | readonly string[]> {
+/** The metadata of a call for the next hop: names of apps and tokens are not passed on, the trace is that of the step. */
+function forwarded(call: RawCall, trace: Trace): Record<string, string | readonly string[]> {
   const headers = withoutPseudo(call.metadata);
   for (const key of [appIdKey, "dapr-api-token", "dapr-caller-app-id", "dapr-caller-namespace", calleeKey]) {
     delete headers[key];
   }
   // Deadline, host and body length belong to the hop.
   for (const key of ["grpc-timeout", "host", "content-length", "te", "connection"]) delete headers[key];
-  const { traceparent, tracestate } = call.call.trace;
+  const { traceparent, tracestate } = trace;
   if (traceparent !== "") {
     headers["traceparent"] = traceparent;
     const binary = encodeTraceBin(traceparent);
@@ -210,11 +233,14 @@ function forwarded(call: RawCall): Record<string, string | readonly string[]> {
   return headers;
 }
 
-async function relay(call: RawCall, path: string, target: RawTarget, headers: MetadataList): Promise<void> {
-  await relayAnswer(call, target.raw(path, call.frames, { headers, timeoutMs: call.timeoutMs(), signal: call.signal }));
+async function relay(call: RawCall, path: string, target: RawTarget, headers: MetadataList): Promise<MetadataList> {
+  return relayAnswer(
+    call,
+    target.raw(path, call.frames, { headers, timeoutMs: call.timeoutMs(), signal: call.signal }),
+  );
 }
 
-async function relayAnswer(call: RawCall, answer: RawAnswer): Promise<void> {
+async function relayAnswer(call: RawCall, answer: RawAnswer): Promise<MetadataList> {
   const header = await answer.header;
   const received = withoutPseudo(header);
   const hasHeader = firstValue(header, ":status") !== undefined || Object.keys(received).length > 0;
@@ -223,5 +249,7 @@ async function relayAnswer(call: RawCall, answer: RawAnswer): Promise<void> {
     const taken = call.write(frame);
     if (taken !== undefined) await taken;
   }
-  call.end(await answer.trailer);
+  const trailer = await answer.trailer;
+  call.end(trailer);
+  return trailer;
 }

@@ -1,13 +1,14 @@
 import { errorAnswer, failedWith, sized } from "../../api/http/answer.ts";
 import type { Fallback, HttpRequest } from "../../api/http/route.ts";
 import { fail } from "../../errors/error.ts";
+import type { Span } from "../../kit/call.ts";
 import type { MessageBody } from "../../kit/http-message.ts";
 import type { Invocation } from "../../kit/invocation.ts";
 import { invokeError } from "./failure.ts";
 import { isForApp, type Lines, nominated } from "./header-rules.ts";
 import { httpAnswer } from "./http-answer.ts";
 import type { Invoke } from "./invoke.ts";
-import { findCalled } from "./target.ts";
+import { type CalledMethod, findCalled } from "./target.ts";
 
 /** A body of known length up to this many bytes is read whole before the call. */
 const wholeBytes = 65_536;
@@ -30,6 +31,8 @@ export function invokeHttp(invoke: Invoke): Fallback {
       const { headers } = request;
       const called = findCalled(request.path, (name) => headers.get(name));
       if (called === undefined) return errorAnswer(fail("noRoute", {}));
+      const { span } = request.call.trace;
+      if (span !== undefined) describe(span, called);
       const verb = request.method.toUpperCase();
       try {
         const reply = await invoke.invoke(called.id, await readInvocation(request, verb, called.method), request.call);
@@ -47,6 +50,12 @@ export function invokeHttp(invoke: Invoke): Fallback {
       return called === undefined ? "InvokeService" : `InvokeService/${called.id}`;
     },
   };
+}
+
+function describe(span: Span, { id, method }: CalledMethod): void {
+  span.name = `CallLocal/${id}/${method}`;
+  span.set("rpc.service", "ServiceInvocation");
+  span.set("net.peer.name", id);
 }
 
 async function readInvocation(request: HttpRequest, verb: string, method: string): Promise<Invocation> {

@@ -8,25 +8,25 @@ import {
   TopicEventResponseSchema,
 } from "../../gen/dapr/proto/runtime/v1/appcallback_pb.ts";
 import type { GrpcAppChannel, GrpcReply } from "../../kit/app-channel.ts";
-import type { Trace } from "../../kit/call.ts";
+import type { BeginSpan, Trace } from "../../kit/call.ts";
+import { encodeTraceBin } from "../../kit/grpc/trace-bin.ts";
 import { discoverGrpc } from "./discover-grpc.ts";
+import { beginBulkSpans, beginEventSpan, endEventSpans } from "./event-span.ts";
 import { eventFields, topicEventRequest } from "./grpc-event.ts";
-import type { BulkEventEntry, BulkTopicEvent, Metadata, TopicEvent } from "./model.ts";
+import type { BulkEventEntry, BulkTopicEvent, Metadata } from "./model.ts";
 import { type BulkVerdict, DeliveryError, type PubSubLog, type SubscriberApp, type Verdict } from "./ports.ts";
-import { traceOfEvent } from "./receive.ts";
 
 const service = "/dapr.proto.runtime.v1.AppCallback";
 const bulkMethods = [`${service}/OnBulkTopicEvent`, `${service}Alpha/OnBulkTopicEventAlpha1`] as const;
 
 export interface GrpcSubscriberPorts {
   readonly channel: GrpcAppChannel;
-  /** The trace of a step below `parent`. */
-  span(parent: Trace): Trace;
+  readonly beginSpan: BeginSpan;
   readonly log: PubSubLog;
 }
 
 /** Metadata of a message and the trace of its event as the metadata of the call. */
-function callMetadata(metadata: Metadata, trace: Trace): Record<string, string> {
+function callMetadata(metadata: Metadata, trace: Trace | undefined): Record<string, string> {
   const sent: Record<string, string> = {};
   for (const name in metadata) {
     const folded = name.toLowerCase();
@@ -34,7 +34,10 @@ function callMetadata(metadata: Metadata, trace: Trace): Record<string, string> 
     // Values are printable ASCII on this wire.
     if (/^[\x20-\x7e]*$/.test(metadata[name]!) && !folded.startsWith("grpc-")) sent[folded] = metadata[name]!;
   }
-  if (trace.traceparent !== "") sent["traceparent"] = trace.traceparent;
+  if (trace === undefined || trace.traceparent === "") return sent;
+  sent["traceparent"] = trace.traceparent;
+  const binary = encodeTraceBin(trace.traceparent);
+  if (binary !== "") sent["grpc-trace-bin"] = binary;
   if (trace.tracestate !== "") sent["tracestate"] = trace.tracestate;
   return sent;
 }
@@ -64,9 +67,7 @@ function bulkVerdict(entryId: string, status: Status): BulkVerdict {
 }
 
 /** An app that speaks gRPC as a subscriber. */
-export function createGrpcSubscriber({ channel, span, log }: GrpcSubscriberPorts): SubscriberApp {
-  const traceOf = (event: TopicEvent["event"]): Trace => span({ ...traceOfEvent(event), baggage: "" });
-
+export function createGrpcSubscriber({ channel, beginSpan, log }: GrpcSubscriberPorts): SubscriberApp {
   return {
     discover: (signal) => discoverGrpc(channel, log, signal),
 
@@ -75,8 +76,10 @@ export function createGrpcSubscriber({ channel, span, log }: GrpcSubscriberPorts
       let status: Status;
       try {
         const message = toBinary(TopicEventRequestSchema, create(TopicEventRequestSchema, topicEventRequest(event)));
-        const metadata = callMetadata(event.metadata, traceOf(event.event));
-        const reply = await channel.unary(`${service}/OnTopicEvent`, message, metadata, signal);
+        const trace = beginEventSpan(beginSpan, event.event, event.topic);
+        const metadata = callMetadata(event.metadata, trace);
+        const call = () => channel.unary(`${service}/OnTopicEvent`, message, metadata, signal);
+        const reply = await endEventSpans([trace], call);
         ({ status } = fromBinary(TopicEventResponseSchema, reply.message));
       } catch (error) {
         if (!isUnimplemented(error)) throw failure(error, `pub/sub event ${id}`);
@@ -102,9 +105,8 @@ export function createGrpcSubscriber({ channel, span, log }: GrpcSubscriberPorts
           verdicts.set(entry.entryId, failure(error, `entry ${entry.entryId}`));
         }
       }
-      const last = bulk.entries.findLast(({ event }) => !(event instanceof Uint8Array))?.event;
-      const trace = last === undefined ? undefined : traceOf(last as TopicEvent["event"]);
-      const metadata = callMetadata(bulk.metadata, trace ?? { traceparent: "", tracestate: "", baggage: "" });
+      const traces = beginBulkSpans(beginSpan, bulk);
+      const metadata = callMetadata(bulk.metadata, traces.at(-1));
       const { id, topic, pubsubName, path } = bulk;
       const message = toBinary(
         TopicEventBulkRequestSchema,
@@ -118,20 +120,22 @@ export function createGrpcSubscriber({ channel, span, log }: GrpcSubscriberPorts
           path,
         }),
       );
-      let reply: GrpcReply | undefined;
-      for (const [index, method] of bulkMethods.entries()) {
-        try {
-          reply = await channel.unary(method, message, metadata, signal);
-          break;
-        } catch (error) {
-          if (!isUnimplemented(error)) throw failure(error, "bulk pub/sub event");
-          if (index === 0) continue;
-          log.warn(`non-retriable error returned from app while processing bulk pub/sub event: ${error}`);
-          for (const { entryId } of bulk.entries) verdicts.set(entryId, "success");
-          return verdicts;
-        }
+      const call = async (method: string): Promise<GrpcReply> => channel.unary(method, message, metadata, signal);
+      let reply: GrpcReply;
+      try {
+        reply = await endEventSpans(traces, () =>
+          call(bulkMethods[0]).catch((error: unknown) => {
+            if (!isUnimplemented(error)) throw error;
+            return call(bulkMethods[1]);
+          }),
+        );
+      } catch (error) {
+        if (!isUnimplemented(error)) throw failure(error, "bulk pub/sub event");
+        log.warn(`non-retriable error returned from app while processing bulk pub/sub event: ${error}`);
+        for (const { entryId } of bulk.entries) verdicts.set(entryId, "success");
+        return verdicts;
       }
-      const answer = fromBinary(TopicEventBulkResponseSchema, reply?.message ?? new Uint8Array());
+      const answer = fromBinary(TopicEventBulkResponseSchema, reply.message);
       for (const { entryId, status } of answer.statuses) verdicts.set(entryId, bulkVerdict(entryId, status));
       return verdicts;
     },

@@ -1,22 +1,22 @@
+import { httpStatusText } from "../../errors/http-status.ts";
 import type { HttpAppChannel } from "../../kit/app-channel.ts";
 import { encodeBase64 } from "../../kit/base64.ts";
 import { decodeUtf8, encodeUtf8 } from "../../kit/bytes.ts";
-import type { Trace } from "../../kit/call.ts";
+import type { BeginSpan, Trace } from "../../kit/call.ts";
 import { decodeGoJson, encodeGoJson } from "../../kit/go-json.ts";
 import { decodeGoShape, goShape } from "../../kit/go-shape.ts";
 import type { HttpReply } from "../../kit/http-message.ts";
 import { cloudEventType } from "./content-type.ts";
 import { discoverHttp } from "./discover-http.ts";
+import { beginBulkSpans, beginEventSpan, endEventSpans } from "./event-span.ts";
 import { readReply } from "./http-reply.ts";
-import type { BulkEventEntry, BulkTopicEvent, CloudEvent, Metadata } from "./model.ts";
+import type { BulkEventEntry, BulkTopicEvent, Metadata } from "./model.ts";
 import { type BulkVerdict, DeliveryError, type PubSubLog, type SubscriberApp, type Verdict } from "./ports.ts";
-import { traceOfEvent } from "./receive.ts";
 
 export interface HttpSubscriberPorts {
   readonly appId: string;
   readonly channel: HttpAppChannel;
-  /** The trace of a step below `parent`. */
-  span(parent: Trace): Trace;
+  readonly beginSpan: BeginSpan;
   readonly log: PubSubLog;
 }
 
@@ -89,30 +89,33 @@ function bulkVerdict(entryId: string, status: string): BulkVerdict {
 }
 
 /** An app that speaks HTTP as a subscriber. */
-export function createHttpSubscriber({ appId, channel, span, log }: HttpSubscriberPorts): SubscriberApp {
+export function createHttpSubscriber({ appId, channel, beginSpan, log }: HttpSubscriberPorts): SubscriberApp {
   async function post(
     route: string,
     headers: [string, string][],
     body: Uint8Array,
+    traces: readonly (Trace | undefined)[],
     signal: AbortSignal,
   ): Promise<{ readonly status: number; readonly body: Uint8Array }> {
-    let reply: HttpReply;
     try {
-      reply = await channel.call({ method: "POST", ...targetOf(route), headers, body }, signal);
-      return { status: reply.status, body: await readReply(reply) };
+      return await endEventSpans(traces, async (fail) => {
+        const reply: HttpReply = await channel.call({ method: "POST", ...targetOf(route), headers, body }, signal);
+        const { status } = reply;
+        if (status >= 400) fail(`Code(${status}): ${httpStatusText(status) || "Unknown"}`);
+        return { status, body: await readReply(reply) };
+      });
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new DeliveryError(`error returned from app channel while sending pub/sub event to app: ${why}`, { cause });
     }
   }
-  const traceOf = (event: CloudEvent): Trace => span({ ...traceOfEvent(event), baggage: "" });
-
   return {
     discover: (signal) => discoverHttp(channel, appId, log, signal),
 
     async deliver({ event, body, topic, path, metadata }, signal): Promise<Verdict> {
       const id = event["id"];
-      const reply = await post(path, headersOf(cloudEventType, metadata, traceOf(event)), body, signal);
+      const trace = beginEventSpan(beginSpan, event, topic);
+      const reply = await post(path, headersOf(cloudEventType, metadata, trace), body, [trace], signal);
       const { status: code } = reply;
       if (code >= 200 && code <= 299) {
         const status = reply.body.length === 0 ? "" : (decodeAnswer(reply.body) ?? "");
@@ -142,10 +145,9 @@ export function createHttpSubscriber({ appId, channel, span, log }: HttpSubscrib
 
     async deliverBulk(bulk, signal) {
       const verdicts = new Map<string, BulkVerdict>();
-      const last = bulk.entries.findLast(({ event }) => !(event instanceof Uint8Array))?.event;
-      const trace = last === undefined ? undefined : traceOf(last as CloudEvent);
-      const headers = headersOf("application/json", bulk.metadata, trace);
-      const reply = await post(bulk.path, headers, bulkBody(bulk), signal);
+      const traces = beginBulkSpans(beginSpan, bulk);
+      const headers = headersOf("application/json", bulk.metadata, traces.at(-1));
+      const reply = await post(bulk.path, headers, bulkBody(bulk), traces, signal);
       const { status: code } = reply;
       if (code === 404) {
         log.error(

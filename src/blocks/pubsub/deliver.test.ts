@@ -47,7 +47,7 @@ async function open(
         return { headers: [], ...next };
       },
     },
-    span: (parent) => parent,
+    beginSpan: (_, parent) => parent,
     log,
   });
   const world = createPubSubWorld({ app, asksApp: false, ...more });
@@ -248,7 +248,7 @@ test("while a subscription closes, failures go back and not to the dead letters"
     app: createHttpSubscriber({
       appId: "app",
       channel: { call: async () => ({ headers: [], ...((await gate) as Omit<HttpReply, "headers">) }) },
-      span: (parent) => parent,
+      beginSpan: (_, parent) => parent,
       log: { debug() {}, info() {}, warn() {}, error() {} },
     }),
   });
@@ -291,7 +291,7 @@ test("bulks go when they are full or have waited, with each entry's own outcome"
           };
         },
       },
-      span: (parent) => parent,
+      beginSpan: (_, parent) => parent,
       log: { debug() {}, info() {}, warn() {}, error() {} },
     }),
   });

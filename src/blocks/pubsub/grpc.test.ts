@@ -130,7 +130,7 @@ function grpcApp(...answers: (Uint8Array | Error)[]) {
         return { message: next, header: {}, trailer: {} };
       },
     },
-    span: (parent) => parent,
+    beginSpan: (_, parent) => parent,
     log: silent,
   });
   return { calls, subscriber };

@@ -3,7 +3,7 @@ import { type GrpcPart, grpcPart } from "../../api/grpc/part.ts";
 import { fail } from "../../errors/error.ts";
 import { Dapr } from "../../gen/dapr/proto/runtime/v1/dapr_pb.ts";
 import type { BulkPublishRequest } from "../../gen/dapr/proto/runtime/v1/pubsub_pb.ts";
-import type { Call } from "../../kit/call.ts";
+import { type Call, zeroTraceparent } from "../../kit/call.ts";
 import type { Metadata } from "./model.ts";
 import type { Broker } from "./ports.ts";
 import type { PubSub } from "./pubsub.ts";
@@ -45,7 +45,8 @@ export function pubsubGrpc(pubsub: PubSub): GrpcPart {
     async publishEvent({ pubsubName, topic, data, dataContentType, metadata }, context) {
       const call = withoutState(callOf(context));
       const { broker, isRaw } = target(pubsubName, topic, metadata);
-      const trace = { traceid: call.trace.traceparent, tracestate: "" };
+      const { traceparent } = call.trace;
+      const trace = { traceid: traceparent === zeroTraceparent ? "" : traceparent, tracestate: "" };
       const sent = isRaw ? { ...metadata, ...trace } : metadata;
       await publisher.publish(broker, { topic, data, contentType: dataContentType, metadata: sent, isRaw }, call);
       return {};

@@ -1,5 +1,5 @@
 import type { PubSub } from "../../driver/pubsub.ts";
-import type { Trace } from "../../kit/call.ts";
+import type { BeginSpan } from "../../kit/call.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { Random } from "../../kit/random.ts";
 import type { BulkTopicEvent, SubscriptionSpec, TopicEvent } from "./model.ts";
@@ -94,8 +94,8 @@ export interface PubSubPorts {
     /** Around the question for the app's subscriptions. */
     readonly initialization: Policy;
   };
-  /** The trace of a step below `parent`. */
-  span(parent: Trace): Trace;
+  /** Begins a step below `parent`; whoever begins it ends its span. */
+  readonly beginSpan: BeginSpan;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: PubSubLog;

@@ -1,7 +1,7 @@
 import type { BulkEntry } from "../../driver/pubsub.ts";
 import { type ApiError, fail } from "../../errors/error.ts";
 import { encodeUtf8 } from "../../kit/bytes.ts";
-import type { Call, Trace } from "../../kit/call.ts";
+import { type Call, type Span, type Trace, zeroTraceparent } from "../../kit/call.ts";
 import { GoJsonError } from "../../kit/go-json.ts";
 import { messageTtl } from "../../kit/message-ttl.ts";
 import { inParallel } from "../../kit/parallel.ts";
@@ -34,7 +34,7 @@ export interface Publisher {
   forwardAll(broker: Broker, topic: string, entries: readonly BulkEntry[], signal: AbortSignal): Promise<void>;
 }
 
-type PublisherPorts = Pick<PubSubPorts, "appId" | "namespace" | "clock" | "random" | "meter" | "span">;
+type PublisherPorts = Pick<PubSubPorts, "appId" | "namespace" | "clock" | "random" | "meter" | "beginSpan">;
 
 /** How many messages of a bulk are on their way at once where the broker takes them one by one. */
 const atOnce = 100;
@@ -45,7 +45,7 @@ function reasonOf(error: unknown): string {
 }
 
 /** Publishing over the loaded brokers. */
-export function createPublisher({ appId, namespace, clock, random, meter, span }: PublisherPorts): Publisher {
+export function createPublisher({ appId, namespace, clock, random, meter, beginSpan }: PublisherPorts): Publisher {
   let timeSecond = -1;
   let timeText = "";
 
@@ -76,7 +76,7 @@ export function createPublisher({ appId, namespace, clock, random, meter, span }
         topic,
         pubsubName: broker.name,
         source: appId,
-        traceparent: trace.traceparent,
+        traceparent: trace.traceparent === zeroTraceparent ? "" : trace.traceparent,
         tracestate: trace.tracestate,
         time: time(),
         expiration: expires ? utcTime(clock.now() + ttl) : undefined,
@@ -118,12 +118,50 @@ export function createPublisher({ appId, namespace, clock, random, meter, span }
     return outcomes.filter((outcome) => outcome !== undefined);
   }
 
-  function entryOf(broker: Broker, request: BulkPublishRequest, entry: BulkPublishEntry, call: Call): BulkEntry {
+  /** A step of its own for an entry; its span goes with those of the others. */
+  function beginEntry(parent: Trace, spans: Span[]): Trace {
+    const trace = beginSpan("producer", parent);
+    const { span } = trace;
+    if (span === undefined) return trace;
+    const name = parent.span?.name ?? "";
+    // compat: pkg/api/grpc/grpc.go names the steps of its RPC with a slash behind it
+    span.name = name.startsWith("/dapr.proto.") ? `${name}/` : name;
+    spans.push(span);
+    return trace;
+  }
+
+  function entryOf(
+    broker: Broker,
+    request: BulkPublishRequest,
+    entry: BulkPublishEntry,
+    call: Call,
+    spans: Span[],
+  ): BulkEntry {
     const { entryId, data, contentType } = entry;
     const metadata = entry.metadata === null ? null : { ...request.metadata, ...entry.metadata };
     if (request.isRaw) return { entryId, data, contentType, metadata: metadata ?? nothing };
-    const wrapped = wrap(broker, request.topic, { data, contentType, metadata }, span(call.trace));
+    const wrapped = wrap(broker, request.topic, { data, contentType, metadata }, beginEntry(call.trace, spans));
     return { entryId, data: wrapped, contentType: cloudEventType, metadata: metadata ?? nothing };
+  }
+
+  async function publishAll(
+    broker: Broker,
+    request: BulkPublishRequest,
+    call: Call,
+    spans: Span[],
+  ): Promise<BulkPublishResult> {
+    const { topic, metadata } = request;
+    const entries = request.entries.map((entry) => entryOf(broker, request, entry, call, spans));
+    if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
+    const started = clock.monotonic();
+    const failures = await sendAll(broker, topic, entries, metadata, call.signal);
+    const [first] = failures;
+    const published = entries.length - failures.length;
+    meter.pubsubBulkPublished(broker.name, topic, first === undefined, published, clock.monotonic() - started);
+    const failed = failures.map(({ entryId, error }) => ({ entryId, error: error.message }));
+    if (first === undefined) return { failed };
+    const params = { pubsub: broker.name, topic, reason: first.error.message };
+    return { failed, error: fail("pubsubPublish", params, { cause: first.error }) };
   }
 
   return {
@@ -146,18 +184,17 @@ export function createPublisher({ appId, namespace, clock, random, meter, span }
     },
 
     async bulkPublish(broker, request, call) {
-      const { topic, metadata } = request;
-      const entries = request.entries.map((entry) => entryOf(broker, request, entry, call));
-      if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
-      const started = clock.monotonic();
-      const failures = await sendAll(broker, topic, entries, metadata, call.signal);
-      const [first] = failures;
-      const published = entries.length - failures.length;
-      meter.pubsubBulkPublished(broker.name, topic, first === undefined, published, clock.monotonic() - started);
-      const failed = failures.map(({ entryId, error }) => ({ entryId, error: error.message }));
-      if (first === undefined) return { failed };
-      const params = { pubsub: broker.name, topic, reason: first.error.message };
-      return { failed, error: fail("pubsubPublish", params, { cause: first.error }) };
+      const spans: Span[] = [];
+      try {
+        const result = await publishAll(broker, request, call, spans);
+        if (result.error !== undefined) for (const span of spans) span.fail(result.error.message);
+        return result;
+      } catch (error) {
+        for (const span of spans) span.fail(reasonOf(error));
+        throw error;
+      } finally {
+        for (const span of spans) span.end();
+      }
     },
 
     async forward(broker, message, signal) {

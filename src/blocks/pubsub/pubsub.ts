@@ -1,4 +1,5 @@
 import { fail } from "../../errors/error.ts";
+import type { BeginSpan } from "../../kit/call.ts";
 import type { Metadata } from "./model.ts";
 import type { Broker, PubSubPorts } from "./ports.ts";
 import { createPublisher, type Publisher } from "./publish.ts";
@@ -11,6 +12,7 @@ export interface PubSub {
   readonly appId: string;
   readonly publisher: Publisher;
   readonly subscriptions: Subscriptions;
+  readonly beginSpan: BeginSpan;
   /** The loaded broker of this name; throws an ApiError that carries the metadata. */
   broker(name: string, metadata: Metadata | null): Broker;
   /** Whether the metadata asks for a raw payload; throws an ApiError when it cannot be read. */
@@ -24,6 +26,7 @@ export function createPubSub(ports: PubSubPorts): PubSub {
   return {
     appId,
     publisher,
+    beginSpan: ports.beginSpan,
     subscriptions: createSubscriptions(ports, publisher),
     broker(name, metadata) {
       const found = brokers.find(name);

@@ -65,9 +65,3 @@ export function receiveEvent(
   if (isBinaryType(contentType)) return written(fromBinaryMode(message, contentType));
   return { event: withTrace(readCloudEvent(data), metadata), body: data };
 }
-
-/** The trace context of an event; empty texts when there is none. */
-export function traceOfEvent(event: CloudEvent): { readonly traceparent: string; readonly tracestate: string } {
-  const text = (value: unknown): string => (typeof value === "string" ? value : "");
-  return { traceparent: text(event["traceparent"] ?? event["traceid"]), tracestate: text(event["tracestate"]) };
-}

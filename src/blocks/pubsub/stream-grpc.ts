@@ -1,6 +1,8 @@
 import { ConnectError } from "@connectrpc/connect";
 import { TopicEventResponse_TopicEventResponseStatus as Status } from "../../gen/dapr/proto/runtime/v1/appcallback_pb.ts";
 import type { SubscribeTopicEventsRequestAlpha1 } from "../../gen/dapr/proto/runtime/v1/pubsub_pb.ts";
+import type { BeginSpan } from "../../kit/call.ts";
+import { beginEventSpan } from "./event-span.ts";
 import { topicEventRequest } from "./grpc-event.ts";
 import type { SubscriptionSpec } from "./model.ts";
 import { DeliveryError, type EventSink, type Verdict } from "./ports.ts";
@@ -27,6 +29,7 @@ async function readInitial(requests: Answer): Promise<SubscriptionSpec> {
 
 /** Events on their way to a stream and answers on their way back. */
 class Exchange implements EventSink {
+  readonly #begin: BeginSpan;
   readonly #outgoing: Fields[] = [];
   /** By event id; events of one id go one after the other. */
   readonly #waiting = new Map<
@@ -35,6 +38,10 @@ class Exchange implements EventSink {
   >();
   #wake: (() => void) | undefined;
   #end: Error | undefined;
+
+  constructor(begin: BeginSpan) {
+    this.#begin = begin;
+  }
 
   async deliver(event: Parameters<EventSink["deliver"]>[0], signal: AbortSignal): Promise<Verdict> {
     const fields = topicEventRequest(event);
@@ -47,8 +54,11 @@ class Exchange implements EventSink {
     const abort = (): void => answer.reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     try {
+      const trace = beginEventSpan(this.#begin, event.event, event.topic);
       this.#outgoing.push(fields);
       this.#wake?.();
+      // compat: pkg/runtime/pubsub/streamer ends the step when the event is sent; no headers go with it
+      trace?.span?.end();
       const status = await answer.promise;
       if (status === Status.SUCCESS) return "success";
       if (status === Status.DROP) return "drop";
@@ -109,7 +119,7 @@ export async function* subscribeStream(
 ): AsyncGenerator<StreamAnswer> {
   const incoming = requests[Symbol.asyncIterator]();
   const spec = await readInitial(incoming);
-  const exchange = new Exchange();
+  const exchange = new Exchange(pubsub.beginSpan);
   const stop = (): void => exchange.close(ConnectError.from(signal.reason ?? new Error("stream closed")));
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();

@@ -95,7 +95,7 @@ test("an app is asked with its id; 404 means none, other refusals and broken ans
           return { status, headers: [], body: encodeUtf8(body) };
         },
       },
-      span: (parent) => parent,
+      beginSpan: (_, parent) => parent,
       log,
     });
     return subscriber.discover(new AbortController().signal).then((found) => [found.length, calls]);

@@ -22,6 +22,21 @@ export class ProtoWriter {
     this.#varint(value);
   }
 
+  /** Four bytes, the lowest first. */
+  fixed32(field: number, value: number): void {
+    this.#room(15);
+    this.#varint(field * 8 + 5);
+    this.#little(value, 4);
+  }
+
+  /** Eight bytes: a number below 2^32 in each half. */
+  fixed64(field: number, high: number, low: number): void {
+    this.#room(20);
+    this.#varint(field * 8 + 1);
+    this.#little(low, 4);
+    this.#little(high, 4);
+  }
+
   string(field: number, text: string): void {
     const most = text.length * 3;
     this.#room(most + 15);
@@ -64,6 +79,12 @@ export class ProtoWriter {
     this.#at = start - 1;
     this.#varint(length);
     this.#at += length;
+  }
+
+  #little(value: number, size: number): void {
+    for (let rest = value, count = 0; count < size; count++, rest = Math.floor(rest / 0x100)) {
+      this.#bytes[this.#at++] = rest % 0x100;
+    }
   }
 
   #varint(value: number): void {
