@@ -7,6 +7,7 @@ import { manyAppsMemory } from "./many-apps-memory.ts";
 import { readyTime } from "./ready-time.ts";
 import { sameProcessInvoke } from "./same-process-invoke.ts";
 import { stateGet } from "./state-get.ts";
+import { streamIsolation } from "./stream-isolation.ts";
 
 /** Every measure, in the order of the report. */
 export const measures: readonly Measure[] = [
@@ -18,4 +19,5 @@ export const measures: readonly Measure[] = [
   stateGet,
   durableWrites,
   sameProcessInvoke,
+  streamIsolation,
 ];
