@@ -1,4 +1,8 @@
-import { type Finished, run, tool } from "./shell.ts";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run, tool } from "./shell.ts";
+import { countTests } from "./test-report.ts";
 
 /** What one runtime's test run gave. */
 export interface TestRun {
@@ -19,44 +23,45 @@ const together = 2;
 /** A runner that takes longer hangs: it is ended and counts as failed. */
 const limitSeconds = 480;
 
-const count = (text: string, pattern: RegExp): number => {
-  let total = 0;
-  for (const match of text.matchAll(pattern)) total += Number(match[1]);
-  return total;
-};
-
-/** The closing lines of each runner. */
-const patterns = {
-  bun: [/^\s*(\d+) pass$/gm, /^\s*(\d+) fail$/gm, /^\s*(\d+) skip$/gm],
-  deno: [/(\d+) passed(?: \(\d+ steps?\))? \|/g, /\| (\d+) failed/g, /\| (\d+) ignored/g],
-  node: [/^ℹ pass (\d+)$/gm, /^ℹ (?:fail|cancelled) (\d+)$/gm, /^ℹ skipped (\d+)$/gm],
-} as const;
-
-function commandOf(runtime: TestRuntime, files: readonly string[], jobs: number): readonly [string, string[]] {
+function commandOf(
+  runtime: TestRuntime,
+  files: readonly string[],
+  jobs: number,
+  report: string,
+): readonly [string, readonly string[]] {
   if (runtime === "bun") {
-    const parallel = jobs > 1 ? [`--parallel=${jobs}`] : ["--isolate"];
-    const paths = files.map((file) => `./${file}`);
-    return [process.execPath, ["test", "--timeout=120000", "--only-failures", ...parallel, ...paths]];
+    const parallel = jobs > 1 ? `--parallel=${jobs}` : "--isolate";
+    const flags = ["--timeout=120000", "--only-failures", parallel, "--reporter=junit", `--reporter-outfile=${report}`];
+    return [process.execPath, ["test", ...flags, ...files.map((file) => `./${file}`)]];
   }
   if (runtime === "deno") {
     const parallel = jobs > 1 ? ["--parallel"] : [];
-    return [tool("deno"), ["test", "-A", "--no-check", "--quiet", ...parallel, ...files]];
+    return [tool("deno"), ["test", "-A", "--no-check", "--quiet", ...parallel, `--junit-path=${report}`, ...files]];
   }
-  const flags = ["--test-reporter=spec", "--disable-warning=ExperimentalWarning", "--test-timeout=240000"];
-  return [tool("node"), ["--test", `--test-concurrency=${jobs}`, ...flags, ...files]];
+  const toScreen = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
+  const toFile = ["--test-reporter=junit", `--test-reporter-destination=${report}`];
+  const flags = ["--disable-warning=ExperimentalWarning", "--test-timeout=240000", `--test-concurrency=${jobs}`];
+  return [tool("node"), ["--test", ...flags, ...toScreen, ...toFile, ...files]];
 }
 
-function read(runtime: TestRuntime, { output, code, seconds, isLate }: Finished): TestRun {
-  const [passed, failed, skipped] = patterns[runtime];
-  const failures = count(output, failed);
-  return {
-    runtime,
-    passed: count(output, passed),
-    failed: failures === 0 && code !== 0 ? 1 : failures,
-    skipped: count(output, skipped),
-    seconds,
-    output: code === 0 ? "" : `${output}${isLate ? `\n${runtime} was ended after ${limitSeconds} s` : ""}`,
-  };
+async function runPart(
+  runtime: TestRuntime,
+  files: readonly string[],
+  jobs: number,
+  env: Record<string, string>,
+): Promise<TestRun> {
+  const folder = mkdtempSync(join(tmpdir(), "pillion-tests-"));
+  try {
+    const report = join(folder, "report.xml");
+    const [program, args] = commandOf(runtime, files, jobs, report);
+    const { output, code, seconds, isLate } = await run(program, args, { quiet: true, env, limitSeconds });
+    const counts = countTests(existsSync(report) ? readFileSync(report, "utf8") : "");
+    const late = isLate ? `\n${runtime} was ended after ${limitSeconds} s` : "";
+    const failed = counts.failed === 0 && code !== 0 ? 1 : counts.failed;
+    return { runtime, ...counts, failed, seconds, output: code === 0 ? "" : `${output}${late}` };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 const add = (left: TestRun, right: TestRun): TestRun => ({
@@ -69,8 +74,8 @@ const add = (left: TestRun, right: TestRun): TestRun => ({
 });
 
 /**
- * Runs test files under one runtime and reads its closing lines, a few files at the same time and then those of `alone` one
- * after the other. A runner that dies without closing lines counts as one failure.
+ * Runs test files under one runtime and counts their outcomes, a few files at the same time and then those of `alone` one
+ * after the other. A runner that dies without a report counts as one failure.
  */
 export async function runTests(
   runtime: TestRuntime,
@@ -83,8 +88,7 @@ export async function runTests(
   for (const jobs of [together, 1]) {
     const part = files.filter((file) => alone(file) === (jobs === 1));
     if (part.length === 0) continue;
-    const [program, args] = commandOf(runtime, part, jobs);
-    result = add(result, read(runtime, await run(program, args, { quiet: true, env, limitSeconds })));
+    result = add(result, await runPart(runtime, part, jobs, env));
   }
   return result;
 }
