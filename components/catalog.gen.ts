@@ -3,6 +3,9 @@ import type { Catalog } from "../src/driver/define.ts";
 
 /** Every driver of this build by component type, loaded when first used. */
 export const catalog: Catalog = {
+  "bindings.cron": () => import("./bindings/cron/cron.ts"),
+  "bindings.http": () => import("./bindings/http/http.ts"),
+  "bindings.localstorage": () => import("./bindings/localstorage/localstorage.ts"),
   "nameresolution.mdns": () => import("./nameresolution/mdns/mdns.ts"),
   "nameresolution.sqlite": () => import("./nameresolution/sqlite/sqlite.ts"),
   "pubsub.embedded": () => import("./pubsub/embedded/embedded.ts"),

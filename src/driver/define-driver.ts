@@ -43,6 +43,11 @@ export function definePubSub<S extends MetadataSchema>(spec: DriverSpec<"pubsub"
   return defineDriver("pubsub", spec);
 }
 
+/** Declares a binding, in the way of `defineStateStore`. */
+export function defineBinding<S extends MetadataSchema>(spec: DriverSpec<"bindings", S>): Driver<"bindings"> {
+  return defineDriver("bindings", spec);
+}
+
 /** Declares a name resolver, in the way of `defineStateStore`. */
 export function defineNameResolver<S extends MetadataSchema>(
   spec: DriverSpec<"nameresolution", S>,

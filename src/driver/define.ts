@@ -1,4 +1,5 @@
 import type { Decoded, MetadataSchema } from "../kit/schema/metadata.ts";
+import type { Binding } from "./bindings.ts";
 import type { DriverContext } from "./context.ts";
 import type { NameResolver } from "./nameresolution.ts";
 import type { PubSub } from "./pubsub.ts";
@@ -11,6 +12,7 @@ export interface Contracts {
   secretstores: SecretStore;
   pubsub: PubSub;
   nameresolution: NameResolver;
+  bindings: Binding;
 }
 export type Category = keyof Contracts;
 

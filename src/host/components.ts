@@ -88,7 +88,7 @@ export function createComponents(ports: ComponentsPorts): Components {
       version: resource.version,
       category,
       instance: ports.guard(category, resource, instance),
-      capabilities: capabilitiesOf(category, instance),
+      capabilities: capabilitiesOf(category, instance, properties),
       properties,
     };
     try {

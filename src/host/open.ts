@@ -9,6 +9,7 @@ export const categoryNames: Readonly<Record<Category, string>> = {
   pubsub: "message bus",
   secretstores: "secret store",
   nameresolution: "name resolver",
+  bindings: "binding",
 };
 
 /** The category of a component type, undefined when no block serves it. */

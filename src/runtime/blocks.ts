@@ -1,3 +1,4 @@
+import { bindingsHttp } from "../blocks/bindings/http.ts";
 import { metadataHttp } from "../blocks/metadata/http.ts";
 import { pubsubHttp } from "../blocks/pubsub/http.ts";
 import { secretsHttp } from "../blocks/secrets/http.ts";
@@ -18,6 +19,7 @@ import type { Readiness } from "./readiness.ts";
 import type { Shared } from "./shared.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { wireSecrets, wireState } from "./wire.ts";
+import { wireBindings } from "./wire-bindings.ts";
 import { wireInvoke } from "./wire-invoke.ts";
 import { wireMetadata } from "./wire-metadata.ts";
 import { wirePubSub } from "./wire-pubsub.ts";
@@ -65,6 +67,7 @@ export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
   const secrets = wireSecrets(components, resources.configuration);
   const invoke = wireInvoke(ports);
   const { pubsub, ...events } = await wirePubSub({ ...ports, platform });
+  const bindings = await wireBindings({ ...ports, platform });
   const outbound = { isReady: false };
   const sidecar = wireMetadata({
     ...ports,
@@ -77,11 +80,17 @@ export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
   let withdraw = (): void => undefined;
   return {
     faces: {
-      routes: [...stateHttp(state.state), ...secretsHttp(secrets), ...pubsubHttp(pubsub), ...metadataHttp(sidecar)],
+      routes: [
+        ...stateHttp(state.state),
+        ...secretsHttp(secrets),
+        ...pubsubHttp(pubsub),
+        ...bindingsHttp(bindings),
+        ...metadataHttp(sidecar),
+      ],
       fallback: invoke.fallback,
       grpc: async () => {
         const [{ blockParts }, { part, unknown }] = await Promise.all([import("./grpc-faces.ts"), invoke.grpc()]);
-        return { parts: [...blockParts({ state: state.state, secrets, pubsub, ...sidecar }), part], unknown };
+        return { parts: [...blockParts({ state: state.state, secrets, pubsub, bindings, ...sidecar }), part], unknown };
       },
       health: { isServing: () => ports.readiness.missing().length === 0, watch: ports.readiness.watch },
     },
@@ -111,15 +120,20 @@ export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
     async appReady(signal) {
       let isKnown = false;
       await app.start(async (isHealthy) => {
-        if (!isHealthy) return pubsub.subscriptions.pause();
+        if (!isHealthy) {
+          await Promise.all([pubsub.subscriptions.pause(), bindings.inputs.pause()]);
+          return;
+        }
         if (!isKnown) {
           isKnown = true;
           await readAppConfig(ports, signal);
         }
-        await pubsub.subscriptions.start();
+        await Promise.all([pubsub.subscriptions.start(), bindings.inputs.start()]);
       }, signal);
     },
-    holdEvents: () => pubsub.subscriptions.stop(),
+    async holdEvents() {
+      await Promise.all([pubsub.subscriptions.stop(), bindings.inputs.stop()]);
+    },
     appUnhealthy: () => app.unhealthy(),
     async close() {
       withdraw();

@@ -10,12 +10,14 @@ const kinds: Readonly<Partial<Record<Category, ComponentKind>>> = {
   state: "Statestore",
   secretstores: "Secretstore",
   pubsub: "Pubsub",
+  bindings: "Binding",
 };
 /** Operations that succeed or fail as a whole. The last argument of each is its signal. */
 const wholes: Readonly<Partial<Record<Category, readonly string[]>>> = {
   state: ["get", "set", "delete", "bulkGet", "transact", "query"],
   secretstores: ["get", "bulkGet"],
   pubsub: ["publish"],
+  bindings: ["invoke"],
 };
 
 /** What fails the same way however often it is tried. */

@@ -12,6 +12,8 @@ export interface ComponentMetrics {
   pubsubPublished(component: string, topic: string, success: boolean, ms: number): void;
   /** `published`: how many of the entries were taken. */
   pubsubBulkPublished(component: string, topic: string, success: boolean, published: number, ms: number): void;
+  inputBinding(component: string, success: boolean, ms: number): void;
+  outputBinding(component: string, operation: string, success: boolean, ms: number): void;
   /** `processStatus` is success, retry or drop; `status` what the app said, empty when it said nothing. */
   pubsubDelivered(component: string, topic: string, processStatus: string, status: string, ms: number): void;
   pubsubBulkDelivered(component: string, topic: string, ms: number): void;
@@ -41,6 +43,8 @@ export function createComponentMetrics(metrics: Metrics, options: ComponentMetri
   const bulkEgressEvents = metrics.counter("component_pubsub_egress_bulk_event_count", "Messages published in bulk.");
   const ingress = pair("component_pubsub_ingress", "messages delivered to the app");
   const bulkIngress = pair("component_pubsub_ingress_bulk", "bulk deliveries to the app");
+  const inputs = pair("component_input_binding", "events of input bindings");
+  const outputs = pair("component_output_binding", "calls of output bindings");
   const bulkIngressEvents = metrics.counter(
     "component_pubsub_ingress_bulk_event_count",
     "Messages delivered to the app in bulk.",
@@ -62,6 +66,9 @@ export function createComponentMetrics(metrics: Metrics, options: ComponentMetri
       state({ component, namespace, operation, success: String(success) }, ms),
     secret: (component, operation, success, ms) =>
       secret({ component, namespace, operation, success: String(success) }, ms),
+    inputBinding: (component, success, ms) => inputs({ component, namespace, success: String(success) }, ms),
+    outputBinding: (component, operation, success, ms) =>
+      outputs({ component, namespace, operation, success: String(success) }, ms),
     pubsubPublished: (component, topic, success, ms) =>
       egress({ component, namespace, success: String(success), topic }, ms),
     pubsubBulkPublished(component, topic, success, published, ms) {
