@@ -1,3 +1,4 @@
+import { deepFreeze } from "../kit/freeze.ts";
 import type { ResourceSource } from "./disk-source.ts";
 import type { SourceDocument } from "./document.ts";
 import type { Environment } from "./env.ts";
@@ -18,12 +19,14 @@ export interface InlineResources extends Pick<LoadResources, "appId" | "namespac
  * line; several are laid over each other in their order. No variables are filled in.
  */
 export function createInlineSource(inline: InlineResources): ResourceSource {
+  const documents = inline.values.map(
+    (value, index): SourceDocument => ({ file: `resources[${index}]`, line: 0, value, lineOf: () => 0 }),
+  );
+  const isConfiguration = (document: SourceDocument): boolean => documentType(document).kind === "Configuration";
+  const listFolders = async () =>
+    selectResources({ documents: documents.filter((document) => !isConfiguration(document)), findings: [] }, inline);
   return {
     async list() {
-      const documents = inline.values.map(
-        (value, index): SourceDocument => ({ file: `resources[${index}]`, line: 0, value, lineOf: () => 0 }),
-      );
-      const isConfiguration = (document: SourceDocument): boolean => documentType(document).kind === "Configuration";
       const findings: Finding[] = [];
       let merged: unknown = configurationDefaults;
       for (const document of documents.filter(isConfiguration)) {
@@ -31,10 +34,11 @@ export function createInlineSource(inline: InlineResources): ResourceSource {
         findings.push(...laid.warnings);
         merged = laid.merged;
       }
+      const found = await listFolders();
       const configuration = settleConfiguration(merged, inline.env);
-      const others = documents.filter((document) => !isConfiguration(document));
-      return selectResources({ configuration, documents: others, findings }, inline);
+      return deepFreeze({ configuration, ...found, warnings: [...findings, ...found.warnings] });
     },
+    listFolders,
     watch: () => () => undefined,
   };
 }

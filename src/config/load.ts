@@ -1,3 +1,4 @@
+import { deepFreeze } from "../kit/freeze.ts";
 import type { Files } from "../platform/types.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Environment } from "./env.ts";
@@ -29,6 +30,9 @@ export interface Resources {
   readonly warnings: readonly Finding[];
 }
 
+/** What the resource folders alone tell. */
+export type FolderResources = Omit<Resources, "configuration">;
+
 /** For whom resources are loaded, and from where. */
 export interface LoadResources {
   /** Absent on hosts without files; then there must be no paths. */
@@ -47,9 +51,13 @@ export interface LoadResources {
  */
 export async function loadResources(load: LoadResources): Promise<Resources> {
   const { configuration, warnings } = await loadConfiguration(load.files, load.configPaths, load.env);
-  if (load.resourcesPaths.length === 0)
-    return selectResources({ configuration, documents: [], findings: warnings }, load);
+  const found = await loadFolders(load);
+  return deepFreeze({ configuration, ...found, warnings: [...warnings, ...found.warnings] });
+}
+
+/** The part of `loadResources` that comes from the resource folders. Throws ResourceError. */
+export async function loadFolders(load: LoadResources): Promise<FolderResources> {
+  if (load.resourcesPaths.length === 0) return selectResources({ documents: [], findings: [] }, load);
   if (!load.files) throw new ResourceError("components", "cannot read resources: this host has no files", []);
-  const { documents, findings } = await readManifests(load.files, load.resourcesPaths);
-  return selectResources({ configuration, documents, findings: [...warnings, ...findings] }, load);
+  return selectResources(await readManifests(load.files, load.resourcesPaths), load);
 }

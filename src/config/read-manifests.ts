@@ -26,7 +26,7 @@ function missing(path: string, why: string): ResourceError {
     message: why,
     fix: "give an existing folder to --resources-path",
   };
-  return new ResourceError("components", `open ${path}: ${why}`, [finding]);
+  return new ResourceError("components", `open ${path}: ${why}`, [finding], { isFolderMissing: true });
 }
 
 interface Listed {

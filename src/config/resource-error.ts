@@ -8,11 +8,19 @@ export class ResourceError extends Error {
   /** What could not be loaded, in upstream's words: `components`, `mcpservers`, … */
   readonly subject: string;
   readonly findings: readonly Finding[];
-  constructor(subject: string, message: string, findings: readonly Finding[], options?: { cause?: unknown }) {
-    super(message, options);
+  /** A folder could not be read: when it is back, so are its resources. */
+  readonly isFolderMissing: boolean;
+  constructor(
+    subject: string,
+    message: string,
+    findings: readonly Finding[],
+    options: { readonly cause?: unknown; readonly isFolderMissing?: boolean } = {},
+  ) {
+    super(message, { cause: options.cause });
     this.name = "ResourceError";
     this.subject = subject;
     this.findings = findings;
+    this.isFolderMissing = options.isFolderMissing ?? false;
   }
 
   /** What a start prints. compat: pkg/runtime/runtime.go; a reload says "failed to load resources from disk: " in its place. */

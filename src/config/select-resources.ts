@@ -1,8 +1,7 @@
 import { deepFreeze } from "../kit/freeze.ts";
-import type { Configuration } from "./configuration.ts";
 import type { SourceDocument } from "./document.ts";
 import { type Finding, formatPath } from "./finding.ts";
-import type { LoadResources, Resources } from "./load.ts";
+import type { FolderResources, LoadResources } from "./load.ts";
 import { decodeResource, type Resource, type ResourceKind, resourceLogName } from "./resource/kind.ts";
 import type { Subscription } from "./resource/subscription.ts";
 import { policyFaults, type WorkflowAccessPolicy } from "./resource/workflow-access-policy.ts";
@@ -68,13 +67,12 @@ function policyFinding(policy: WorkflowAccessPolicy, document: SourceDocument | 
 
 /** What was read, before it is decided what of it concerns the app. */
 export interface ReadResources {
-  readonly configuration: Configuration;
   readonly documents: readonly SourceDocument[];
   readonly findings: readonly Finding[];
 }
 
 /** The resources of one app. Documents with faults are left out and listed in `warnings`. Throws ResourceError for duplicates. */
-export function selectResources({ configuration, documents, findings }: ReadResources, load: Owner): Resources {
+export function selectResources({ documents, findings }: ReadResources, load: Owner): FolderResources {
   const warnings: Finding[] = [...findings];
   const resources = new Map<Resource, SourceDocument>();
   for (const document of documents) {
@@ -92,7 +90,6 @@ export function selectResources({ configuration, documents, findings }: ReadReso
   warnings.push(...endpoints.duplicates);
   const policies = orThrow("workflow access policies", filterUnique(of("WorkflowAccessPolicy"), load));
   return deepFreeze({
-    configuration,
     components,
     subscriptions: lastOfEachName(of("Subscription"), load.appId),
     resiliencies: of("Resiliency").filter((resiliency) => inScope(resiliency, load.appId)),

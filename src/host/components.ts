@@ -6,8 +6,8 @@ import type { Log } from "../telemetry/ports.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 import { type ComponentResource, type LoadedComponent, logName } from "./component.ts";
 import { InitError } from "./init-error.ts";
-import { categoryNames, categoryOf, findDriver, lacking, openWithin } from "./open.ts";
-import { resolveProperties } from "./properties.ts";
+import { categoryOf, findDriver, lacking, openFailure, openWithin, unknownDriver } from "./open.ts";
+import { hasSameSecrets, resolveProperties } from "./properties.ts";
 
 /** What happened to components, for the metrics. */
 export interface ComponentMeter {
@@ -27,17 +27,28 @@ export interface ComponentsPorts {
   expand(properties: ReadonlyMap<string, string>): Map<string, string>;
   /** Puts policies and metrics around an instance. */
   guard<C extends Category>(category: C, resource: ComponentResource, instance: Contracts[C]): Contracts[C];
-  /** Called when a component is ready and before it closes; blocks that subscribe or announce hang on it. */
+  /** A component is ready: the last moment to refuse it. */
   onLoaded?(component: LoadedComponent): void | Promise<void>;
+  /** A component is in the table now, or is not any more and about to close; blocks that subscribe hang on it. Not called at the end of all. */
+  onChanged?(component: LoadedComponent): void | Promise<void>;
 }
 
 /** The components of one sidecar, by name. */
 export interface Components {
   /** Loads all: secret stores first, others when the secret store they name is there. Throws the first failure that may not be ignored. */
   loadAll(resources: readonly ComponentResource[]): Promise<void>;
-  load(resource: ComponentResource): Promise<void>;
+  /**
+   * Loads one more while the others work. Answers whether it is there, or waits for its secret store; false when it failed and may.
+   * Throws when it failed and may not.
+   */
+  apply(resource: ComponentResource): Promise<boolean>;
   find<C extends Category>(category: C, name: string): LoadedComponent<C> | undefined;
   list(): readonly LoadedComponent[];
+  /** Whether it is there, or waits for its secret store. */
+  has(name: string): boolean;
+  /** Whether the secrets that a component names are those that it was loaded with, as far as its secret store can tell. */
+  isCurrent(name: string): Promise<boolean>;
+  /** Takes it out of the table, then closes it; one that waits for its secret store waits no more. */
   unload(name: string): Promise<void>;
   closeAll(): Promise<void>;
 }
@@ -45,7 +56,10 @@ export interface Components {
 /** Makes the component table of one sidecar. */
 export function createComponents(ports: ComponentsPorts): Components {
   const loaded = new Map<string, LoadedComponent>();
-  const parked = new Map<string, ComponentResource[]>();
+  /** Metadata with secrets, before templates were filled in. */
+  const given = new Map<string, ReadonlyMap<string, string>>();
+  /** By the secret store that they wait for, then by name. */
+  const parked = new Map<string, Map<string, ComponentResource>>();
   const { log } = ports;
 
   function find<C extends Category>(category: C, name: string): LoadedComponent<C> | undefined {
@@ -61,16 +75,16 @@ export function createComponents(ports: ComponentsPorts): Components {
     }
   }
 
-  async function open(resource: ComponentResource, category: Category, given: Map<string, string>): Promise<void> {
+  async function open(
+    resource: ComponentResource,
+    category: Category,
+    resolved: Map<string, string>,
+  ): Promise<LoadedComponent> {
     const entity = logName(resource);
-    const properties = expanded(entity, given);
+    const properties = expanded(entity, resolved);
     const driver = await findDriver(ports.catalog, resource.type, resource.version);
     if (driver === undefined) {
-      throw new InitError(
-        "creation",
-        entity,
-        `couldn't find ${categoryNames[category]} ${resource.type}/${resource.version}`,
-      );
+      throw new InitError("creation", entity, unknownDriver(category, resource));
     }
     const reason = lacking(driver, ports.platform);
     if (reason !== undefined) throw new InitError("creation", entity, reason);
@@ -79,7 +93,7 @@ export function createComponents(ports: ComponentsPorts): Components {
       timeoutMs: resource.initTimeoutMs,
       name: entity,
     }).catch((error: unknown) => {
-      throw new InitError("init", entity, error instanceof Error ? error.message : String(error));
+      throw openFailure(category, resource, error instanceof Error ? error.message : String(error));
     });
     const component: LoadedComponent = {
       resource,
@@ -98,10 +112,13 @@ export function createComponents(ports: ComponentsPorts): Components {
       throw error;
     }
     loaded.set(resource.name, component);
+    given.set(resource.name, resolved);
     ports.meter.initialized(resource.type);
+    return component;
   }
 
-  async function load(resource: ComponentResource): Promise<void> {
+  /** Loads one, or parks it until its secret store is there. Answers what waited for it. */
+  async function load(resource: ComponentResource): Promise<readonly ComponentResource[]> {
     const entity = logName(resource);
     log.debug(`Loading component: ${entity}`);
     const category = categoryOf(resource.type);
@@ -112,13 +129,14 @@ export function createComponents(ports: ComponentsPorts): Components {
       signal: new AbortController().signal,
     });
     if ("waitsFor" in resolution) {
-      const waiting = parked.get(resolution.waitsFor) ?? [];
-      parked.set(resolution.waitsFor, [...waiting, resource]);
-      return;
+      const waiting = parked.get(resolution.waitsFor) ?? new Map<string, ComponentResource>();
+      parked.set(resolution.waitsFor, waiting.set(resource.name, resource));
+      return [];
     }
     if (category === undefined) throw new Error(`incorrect type ${resource.type}`);
+    let component: LoadedComponent;
     try {
-      await open(resource, category, resolution.properties);
+      component = await open(resource, category, resolution.properties);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const stage = error instanceof InitError ? error.stage : "init";
@@ -129,15 +147,17 @@ export function createComponents(ports: ComponentsPorts): Components {
     }
     log.info(`Component loaded: ${entity}`);
     ports.meter.loaded();
-    if (category !== "secretstores") return;
-    const dependents = parked.get(resource.name) ?? [];
+    await ports.onChanged?.(component);
+    if (category !== "secretstores") return [];
+    const waiting = parked.get(resource.name) ?? new Map<string, ComponentResource>();
     parked.delete(resource.name);
-    for (const dependent of dependents) await load(dependent);
+    return [...waiting.values()];
   }
 
-  async function loadOrIgnore(resource: ComponentResource): Promise<void> {
+  async function apply(resource: ComponentResource): Promise<boolean> {
+    let waiting: readonly ComponentResource[];
     try {
-      await load(resource);
+      waiting = await load(resource);
     } catch (error) {
       const message = `process component ${resource.name} error: ${error instanceof Error ? error.message : String(error)}`;
       if (!resource.ignoreErrors) {
@@ -145,12 +165,14 @@ export function createComponents(ports: ComponentsPorts): Components {
         throw new Error(message, { cause: error });
       }
       log.error(`Ignoring error processing component: ${message}`);
+      return false;
     }
+    for (const dependent of waiting) await apply(dependent);
+    return true;
   }
 
   async function close(component: LoadedComponent): Promise<void> {
     log.info(`Shutting down component ${logName(component)}`);
-    loaded.delete(component.name);
     try {
       await component.instance.close();
     } catch (error) {
@@ -163,29 +185,40 @@ export function createComponents(ports: ComponentsPorts): Components {
   return {
     async loadAll(resources) {
       const isSecretStore = (resource: ComponentResource): boolean => categoryOf(resource.type) === "secretstores";
-      for (const resource of resources.filter(isSecretStore)) await loadOrIgnore(resource);
-      const results = await Promise.allSettled(
-        resources.filter((resource) => !isSecretStore(resource)).map(loadOrIgnore),
-      );
+      for (const resource of resources.filter(isSecretStore)) await apply(resource);
+      const results = await Promise.allSettled(resources.filter((resource) => !isSecretStore(resource)).map(apply));
       const failed = results.find((result) => result.status === "rejected");
       if (failed !== undefined) throw failed.reason;
       for (const [store, waiting] of parked) {
-        for (const resource of waiting) {
+        for (const resource of waiting.values()) {
           log.warn(
             `Component ${logName(resource)} is not loaded: it waits for the secret store "${store}", which is not among the components`,
           );
         }
       }
     },
-    load,
+    apply,
     find,
     list: () => [...loaded.values()],
-    async unload(name) {
+    has: (name) => loaded.has(name) || [...parked.values()].some((waiting) => waiting.has(name)),
+    async isCurrent(name) {
       const component = loaded.get(name);
-      if (component !== undefined) await close(component);
+      if (component === undefined) return true;
+      const store = find("secretstores", component.resource.secretStore)?.instance;
+      return store === undefined || hasSameSecrets(component.resource, given.get(name) ?? new Map(), store);
+    },
+    async unload(name) {
+      for (const waiting of parked.values()) waiting.delete(name);
+      const component = loaded.get(name);
+      if (component === undefined) return;
+      loaded.delete(name);
+      await ports.onChanged?.(component);
+      await close(component);
     },
     async closeAll() {
-      await Promise.all([...loaded.values()].map(close));
+      const all = [...loaded.values()];
+      loaded.clear();
+      await Promise.all(all.map(close));
     },
   };
 }

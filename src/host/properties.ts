@@ -51,3 +51,20 @@ export async function resolveProperties(resource: ComponentResource, from: Prope
   }
   return { properties };
 }
+
+/** Whether the secrets that a component names are still those in `given`; one that the store does not give counts as unchanged. */
+export async function hasSameSecrets(
+  resource: ComponentResource,
+  given: ReadonlyMap<string, string>,
+  store: SecretStore,
+): Promise<boolean> {
+  const { signal } = new AbortController();
+  for (const { name, secretKeyRef } of resource.metadata) {
+    if (secretKeyRef === undefined || secretKeyRef.name === "") continue;
+    const { name: secretName, key } = secretKeyRef;
+    const secret = await store.get(secretName, { namespace: resource.namespace }, signal).catch(() => undefined);
+    const found = secret?.[key === "" ? secretName : key];
+    if (found !== undefined && found !== "" && found !== given.get(name)) return false;
+  }
+  return true;
+}

@@ -5,6 +5,7 @@ import { secretsHttp } from "../blocks/secrets/http.ts";
 import { stateHttp } from "../blocks/state/http.ts";
 import type { Resources } from "../config/load.ts";
 import type { Options } from "../config/options.ts";
+import type { Subscription } from "../config/resource/subscription.ts";
 import type { LoadedComponent } from "../host/component.ts";
 import type { Components } from "../host/components.ts";
 import type { StreamHandler } from "../platform/types.ts";
@@ -44,6 +45,10 @@ export interface Blocks {
   readonly peer: StreamHandler;
   /** A component is ready: blocks take it up. Throws when its settings do not fit a block. */
   loaded(component: LoadedComponent): Promise<void>;
+  /** A component is there now, or is not any more and about to close. */
+  changed(component: LoadedComponent): Promise<void>;
+  /** Replaces the subscriptions of the files. */
+  declare(subscriptions: readonly Subscription[]): Promise<void>;
   /** All components are there. */
   open(): Promise<void>;
   /** All listeners are open. */
@@ -99,6 +104,11 @@ export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
       if (component.category === "state") await state.loaded(component as LoadedComponent<"state">);
       if (component.category === "pubsub") events.loaded(component as LoadedComponent<"pubsub">);
     },
+    async changed({ category, name }) {
+      if (category === "pubsub") await pubsub.subscriptions.reload(name);
+      if (category === "bindings") await bindings.inputs.reload(name);
+    },
+    declare: (subscriptions) => pubsub.subscriptions.declare(subscriptions),
     async open() {
       for (const { storeName } of resources.configuration.secretScopes) {
         if (components.find("secretstores", storeName) === undefined) {

@@ -18,6 +18,7 @@ export interface SidecarComponentsPorts {
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
   onLoaded(component: LoadedComponent): Promise<void>;
+  onChanged?(component: LoadedComponent): Promise<void>;
 }
 
 /** SQLite's names of its levels of synchronous. */
@@ -83,5 +84,6 @@ export function createSidecarComponents(ports: SidecarComponentsPorts): Componen
       ),
     guard: createGuard(shared.platform.clock, telemetry.operations, ports.resiliency),
     onLoaded: ports.onLoaded,
+    ...(ports.onChanged !== undefined && { onChanged: ports.onChanged }),
   });
 }

@@ -39,7 +39,9 @@ export function createLifecycle(ports: LifecyclePorts): Lifecycle {
   async function close(code: number): Promise<number> {
     const late = Promise.withResolvers<number>();
     const cancel = clock.after(ports.graceMs, () => {
-      log.error(`shutting down took longer than the grace period of ${formatDuration(ports.graceMs)}, giving up`);
+      log.error(
+        `Graceful shutdown timeout exceeded, forcing shutdown: not all was closed within ${formatDuration(ports.graceMs)}`,
+      );
       late.resolve(1);
     });
     const closed = ports.close().then(

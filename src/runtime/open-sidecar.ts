@@ -1,6 +1,7 @@
 import { sidecarEnvironment } from "../config/options.ts";
+import { isComponentDenied } from "../config/resource/component.ts";
 import { type Cleanup, createCleanup } from "../kit/cleanup.ts";
-import type { Listener, StreamHandler } from "../platform/types.ts";
+import type { StreamHandler } from "../platform/types.ts";
 import { createPolicyProvider } from "../resiliency/provider.ts";
 import { createMetricsHandler } from "../telemetry/metrics-listener.ts";
 import { createResiliencyMetrics } from "../telemetry/resiliency-metrics.ts";
@@ -10,10 +11,15 @@ import { createBlocks } from "./blocks.ts";
 import { createSidecarComponents, driverContext } from "./components.ts";
 import { hostAddress, isLoopbackOnly } from "./host-address.ts";
 import { listenGrpc, listenHttp, placesOf } from "./listen.ts";
+import { createListeners, type Listeners } from "./listeners.ts";
 import { allowedComponents, readResources, unenforceable } from "./load-resources.ts";
 import { openNameResolution } from "./name-resolution.ts";
 import { createAppPipeline, createServerPipeline, pipelineSteps, warnOfMissing } from "./pipeline.ts";
+import { discoverPluggable } from "./pluggable.ts";
 import { createReadiness } from "./readiness.ts";
+import { createReload } from "./reload.ts";
+import { createComponentReload } from "./reload-components.ts";
+import { createSubscriptionReload } from "./reload-subscriptions.ts";
 import type { Shared } from "./shared.ts";
 import type { SidecarSettings } from "./sidecar.ts";
 import { createTelemetry } from "./telemetry.ts";
@@ -38,7 +44,8 @@ export interface OpenSidecar {
   initialized(): void;
   holdEvents(): Promise<void>;
   appUnhealthy(): Promise<void>;
-  close(): Promise<void>;
+  /** After `cutMs` open requests are cut; without, calls of gRPC are waited for, those of HTTP for 10 s. */
+  close(cutMs?: number): Promise<void>;
 }
 
 export interface SidecarControl {
@@ -49,9 +56,11 @@ export interface SidecarControl {
   shutdown(): void;
   /** Ends at once with an exit code. */
   kill(code: number): void;
+  /** Closes and opens the sidecar anew; answers whether that is going to happen. */
+  restart(): Promise<boolean>;
+  /** Ends the sidecar because of an error. */
+  fail(error: Error): void;
 }
-
-const drainMs = 10_000;
 /** What upstream tolerates beyond its read buffer. */
 const headerSlack = 4096;
 const runtimeHeaderBytes = 16_384;
@@ -63,9 +72,11 @@ export async function openSidecar(
   control: SidecarControl,
 ): Promise<OpenSidecar> {
   const opening = createCleanup();
+  const listeners = createListeners();
   try {
-    return await openSteps(shared, settings, control, opening);
+    return await openSteps(shared, settings, control, { opening, listeners });
   } catch (error) {
+    await listeners.close(0);
     await opening.run();
     throw error;
   }
@@ -73,9 +84,9 @@ export async function openSidecar(
 
 async function openSteps(
   shared: Shared,
-  { options, source, log, components: change }: SidecarSettings,
+  { options, source, log, components: change = async (found) => found }: SidecarSettings,
   control: SidecarControl,
-  opening: Cleanup,
+  { opening, listeners }: { readonly opening: Cleanup; readonly listeners: Listeners },
 ): Promise<OpenSidecar> {
   const { platform } = shared;
   if (options.mode === "kubernetes")
@@ -84,12 +95,13 @@ async function openSteps(
   log.info(`${options.mode} mode configured`);
   log.info(`app id: ${options.appId}`);
   const host = hostAddress(options, platform);
-  const closeWith = (listeners: readonly Listener[]): Listener => {
-    for (const listener of listeners) opening.defer(() => listener.close(drainMs));
-    const [first] = listeners;
-    if (first === undefined) throw new Error("no listener was opened");
-    return first;
-  };
+  const reload = createReload({
+    source,
+    clock: platform.clock,
+    log: log.scope("dapr.runtime.hotreload"),
+    intervalMs: options.hotReloadIntervalMs,
+  });
+  opening.defer(() => reload.stop());
 
   const resources = await readResources(source, log);
   const { configuration } = resources;
@@ -97,6 +109,7 @@ async function openSteps(
   if (refusal !== undefined) throw new Error(refusal);
   const telemetry = createTelemetry({ options, configuration, platform, version: shared.version, log });
   opening.defer(() => telemetry.close());
+  log.info(`metric spec: ${configuration.metrics.specText}`);
   const resiliency = await createPolicyProvider(resources.resiliencies, {
     clock: platform.clock,
     random: platform.random,
@@ -110,7 +123,7 @@ async function openSteps(
   if (options.metrics.enabled && configuration.metrics.enabled) {
     const handler = createMetricsHandler(telemetry.registry, () => telemetry.process?.refresh() ?? Promise.resolve());
     const places = placesOf([options.metrics.listenAddress], options.metrics.port);
-    metricsPort = closeWith(await listenHttp(platform, log, "metrics", places, handler)).port;
+    metricsPort = listeners.add("metrics", await listenHttp(platform, log, "metrics", places, handler)).port;
     log.info(`metrics server started on ${options.metrics.listenAddress}:${metricsPort}/`);
   }
 
@@ -120,20 +133,25 @@ async function openSteps(
     stream.end();
   };
   const peerPlaces = placesOf([options.internalListenAddress], options.internalGrpcPort);
-  const internal = closeWith(await listenGrpc(platform, log, "internal gRPC", peerPlaces, (stream) => peer(stream)));
+  const internal = listeners.add(
+    "grpc",
+    await listenGrpc(platform, log, "internal gRPC", peerPlaces, (stream) => peer(stream)),
+  );
   log.info(`Internal gRPC server is running on ${options.internalListenAddress}:${internal.port}`);
   const peerHost = isLoopbackOnly([options.internalListenAddress]) ? "127.0.0.1" : host;
 
   const ports = { httpPort: options.httpPort, grpcPort: options.grpcPort, internalGrpcPort: internal.port };
   const env = { ...platform.env, ...sidecarEnvironment(options, { ...ports, hostAddress: host }) };
+  const plugged = await discoverPluggable({ platform, folder: options.componentsSocketsFolder, log });
   const components = createSidecarComponents({
-    shared,
+    shared: { ...shared, catalog: { ...shared.catalog, ...plugged } },
     options,
     telemetry,
     resiliency,
     log,
     env,
     onLoaded: (component) => blocks.loaded(component),
+    onChanged: (component) => blocks.changed(component),
   });
   opening.defer(() => components.closeAll());
   const serverSteps = pipelineSteps(configuration.httpPipeline, components);
@@ -162,7 +180,7 @@ async function openSteps(
     names,
   });
   opening.defer(() => blocks.close());
-  const found = change === undefined ? resources.components : await change(resources.components);
+  const found = await change(resources.components);
   await components.loadAll(allowedComponents(found, configuration, log));
   warnOfMissing([...configuration.httpPipeline, ...configuration.appHttpPipeline], components, log);
   control.signal.throwIfAborted();
@@ -174,7 +192,7 @@ async function openSteps(
   const socket = (name: string) =>
     options.unixDomainSocket === "" ? undefined : `${options.unixDomainSocket}/dapr-${options.appId}-${name}.socket`;
   const grpcPlaces = placesOf(options.listenAddresses, options.grpcPort, socket("grpc"));
-  const grpcPort = closeWith(await listenGrpc(platform, log, "the gRPC API", grpcPlaces, apis.grpc)).port;
+  const grpcPort = listeners.add("grpc", await listenGrpc(platform, log, "the gRPC API", grpcPlaces, apis.grpc)).port;
   log.info(`API gRPC server is running on port ${grpcPort}`);
   // portable: the runtimes' own limit is 16 KiB at least; only a larger one has to be asked for.
   const headerBytes = options.readBufferSize + headerSlack;
@@ -183,9 +201,9 @@ async function openSteps(
   );
   if (options.publicPort !== null) {
     const places = placesOf([options.publicListenAddress], options.publicPort);
-    closeWith(await listenHttp(platform, log, "the public HTTP server", places, apis.public));
+    listeners.add("http", await listenHttp(platform, log, "the public HTTP server", places, apis.public));
   }
-  const httpPort = closeWith(await listenHttp(platform, log, "the HTTP API", httpPlaces, apis.http)).port;
+  const httpPort = listeners.add("http", await listenHttp(platform, log, "the HTTP API", httpPlaces, apis.http)).port;
   log.info(`HTTP server is running on port ${httpPort}`);
   const addresses = {
     httpPort,
@@ -197,15 +215,42 @@ async function openSteps(
   await blocks.announce({ hostAddress: peerHost, internalPort: internal.port, httpPort });
   control.signal.throwIfAborted();
 
+  if (configuration.features.includes("HotReload")) {
+    const reloadLog = log.scope("dapr.runtime.hotreload.reconciler");
+    reload.begin({
+      loaded: resources,
+      folders: options.resourcesPaths,
+      components: createComponentReload({
+        components,
+        initial: resources.components,
+        change,
+        isDenied: (component) => isComponentDenied(component, configuration.deniedComponents),
+        log: reloadLog,
+      }),
+      subscriptions: createSubscriptionReload({
+        initial: resources.subscriptions,
+        declare: (subscriptions) => blocks.declare(subscriptions),
+        log: reloadLog,
+      }),
+      restart: () => control.restart(),
+      fail: (error) => control.fail(error),
+    });
+  } else {
+    log.debug("Hot reloading disabled");
+    await reload.stop();
+  }
+
   return {
     addresses,
     appReady: () => blocks.appReady(control.signal),
     initialized: () => runtimeReady(true),
     holdEvents: () => blocks.holdEvents(),
     appUnhealthy: () => blocks.appUnhealthy(),
-    async close() {
-      // Events first: what an app does with those in flight may need the APIs.
+    async close(cutMs) {
+      await reload.stop();
+      // Events first: what an app does with those in flight may need the APIs. Then calls, which need all the rest.
       await blocks.holdEvents();
+      await listeners.close(cutMs);
       await opening.run();
     },
   };

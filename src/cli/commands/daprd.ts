@@ -56,6 +56,15 @@ export async function daprd(program: Program, args: readonly string[]): Promise<
         void sidecar.stop();
       });
     });
+    // compat: not on Windows, where this signal says that the console closes.
+    if (process.platform !== "windows") {
+      stops.push(
+        process.onSignal("SIGHUP", () => {
+          log.info("Received signal 'hangup'; restarting the runtime");
+          void sidecar.restart();
+        }),
+      );
+    }
     const code = await sidecar.ended;
     for (const stop of stops) stop();
     await sink?.flush();
