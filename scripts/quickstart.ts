@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -19,7 +19,6 @@ const { values } = parseArgs({
   options: {
     keep: { type: "boolean" },
     runtime: { type: "string", default: "executable" },
-    built: { type: "boolean" },
   },
 });
 const runtime = sampleRuntimes.find((name): name is SampleRuntime => name === values.runtime);
@@ -90,7 +89,7 @@ async function explore(orders: string): Promise<void> {
 
 async function main(): Promise<void> {
   const begun = performance.now();
-  if (runtime === "executable" && !(values.built === true && existsSync(executable))) {
+  if (runtime === "executable") {
     await build(undefined, executable);
     tell("The executable is built: dist/pillion", begun);
   }

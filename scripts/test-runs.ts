@@ -36,7 +36,10 @@ function commandOf(
   }
   if (runtime === "deno") {
     const parallel = jobs > 1 ? ["--parallel"] : [];
-    return [tool("deno"), ["test", "-A", "--no-check", "--quiet", ...parallel, `--junit-path=${report}`, ...files]];
+    return [
+      tool("deno"),
+      ["test", "-A", "--no-check", "--quiet", "--reporter=dot", ...parallel, `--junit-path=${report}`, ...files],
+    ];
   }
   const toScreen = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
   const toFile = ["--test-reporter=junit", `--test-reporter-destination=${report}`];
@@ -83,7 +86,7 @@ export async function runTests(
   options: { readonly alone?: (file: string) => boolean; readonly env?: Record<string, string> } = {},
 ): Promise<TestRun> {
   const { alone = () => false } = options;
-  const env = { NO_COLOR: "1", FORCE_COLOR: "0", DENO_JOBS: String(together), ...options.env };
+  const env = { NO_COLOR: "1", DENO_JOBS: String(together), ...options.env };
   let result: TestRun = { runtime, passed: 0, failed: 0, skipped: 0, seconds: 0, output: "" };
   for (const jobs of [together, 1]) {
     const part = files.filter((file) => alone(file) === (jobs === 1));
