@@ -13,16 +13,29 @@ export type DriverErrorKind =
   | "closed"
   | "failed";
 
+/** The API error that a component asks for in place of ours. */
+export interface RequestedStatus {
+  readonly http: number;
+  readonly grpc: number;
+  readonly message: string;
+  /** `errorCode` of HTTP answers. */
+  readonly tag: string;
+  readonly reason: string;
+  readonly domain: string;
+}
+
 const marker = Symbol.for("pillion.DriverError");
 
 /** The only error a driver throws. `message` is shown to callers as it is. */
 export class DriverError extends Error {
   readonly [marker] = true;
   readonly kind: DriverErrorKind;
-  constructor(kind: DriverErrorKind, message: string, options?: { cause?: unknown }) {
+  readonly status?: RequestedStatus;
+  constructor(kind: DriverErrorKind, message: string, options?: { cause?: unknown; status?: RequestedStatus }) {
     super(message, options);
     this.name = "DriverError";
     this.kind = kind;
+    if (options?.status !== undefined) this.status = options.status;
   }
 
   /** True also for errors made by another copy of this module. */

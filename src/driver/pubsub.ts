@@ -39,6 +39,8 @@ export type PubSubFeature =
   | "MESSAGE_TTL"
   | "BULK_PUBLISH"
   | "BULK_SUBSCRIBE"
+  /** Bulk subscriptions hand each message on at once. */
+  | "BULK_SUBSCRIBE_IMMEDIATE"
   | "ORDERED"
   | "DELAYED";
 

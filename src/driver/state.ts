@@ -100,6 +100,8 @@ export interface StateStore {
     signal: AbortSignal,
   ): Promise<void>;
   readonly maxTransactionOperations?: number;
+  /** The same for stores that do not know it from the start; below 1: no limit. */
+  askMaxTransactionOperations?(): Promise<number>;
   query?(query: StateQuery, signal: AbortSignal): Promise<StateQueryResult>;
   keysLike?(
     pattern: string,

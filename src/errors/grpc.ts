@@ -6,7 +6,7 @@ import {
   HelpSchema,
   ResourceInfoSchema,
 } from "../gen/google/rpc/error_details_pb.ts";
-import { ApiError } from "./error.ts";
+import { ApiError, pluggableCategory } from "./error.ts";
 import { type ErrorDetail, type ErrorRow, grpcCode } from "./row.ts";
 import { errorTable } from "./table.ts";
 
@@ -16,16 +16,23 @@ type OutgoingDetail = { readonly desc: DescMessage; readonly value: MessageInitS
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   const api = ApiError.from(error);
+  if (api.given !== undefined) {
+    const { message: text, grpc, reason, domain } = api.given;
+    return new ConnectError(text, grpc as Code, undefined, [message(ErrorInfoSchema, { reason, domain })], error);
+  }
   const base = errorTable[api.row] as ErrorRow<unknown>;
   const row = base.onGrpc === undefined ? base : { ...base, ...base.onGrpc };
-  const message = base.onGrpc?.text === undefined ? api.message : row.text(api.params);
+  const text = base.onGrpc?.text === undefined ? api.message : row.text(api.params);
   const details = row.details?.(api.params).map(detailMessage);
-  return new ConnectError(message, grpcCode[row.grpc] as number as Code, undefined, details, error);
+  return new ConnectError(text, grpcCode[row.grpc] as number as Code, undefined, details, error);
 }
 
 /** The code and category that the error-code metric counts for a thrown value; undefined when it counts nothing. */
 export function grpcErrorCode(error: unknown): { readonly code: string; readonly category: string } | undefined {
   if (!ApiError.is(error)) return undefined;
+  if (error.given !== undefined) {
+    return { code: error.given.tag || error.given.reason, category: pluggableCategory };
+  }
   const base = errorTable[error.row] as ErrorRow<unknown>;
   const row = base.onGrpc === undefined ? base : { ...base, ...base.onGrpc };
   if (row.category === "") return undefined;

@@ -1,5 +1,5 @@
 import { encodeGoJson } from "../kit/go-json.ts";
-import { ApiError } from "./error.ts";
+import { ApiError, type GivenStatus, pluggableCategory } from "./error.ts";
 import { httpStatusText } from "./http-status.ts";
 import type { ErrorDetail, ErrorRow } from "./row.ts";
 import { errorTable } from "./table.ts";
@@ -15,6 +15,7 @@ export interface HttpError {
 /** The answer to anything thrown on the HTTP API; what is no ApiError becomes a 500 ERROR. */
 export function describeHttp(error: unknown): HttpError {
   const api = ApiError.from(error);
+  if (api.given?.isWholeOnHttp) return describeGiven(api.given);
   const base = errorTable[api.row] as ErrorRow<unknown>;
   const row = base.onHttp === undefined ? base : { ...base, ...base.onHttp };
   const details = row.details?.(api.params) ?? [];
@@ -23,11 +24,17 @@ export function describeHttp(error: unknown): HttpError {
   const body: Record<string, unknown> = { errorCode, message };
   if (details.length > 0) body["details"] = details.map(detailJson);
   return {
-    status: row.http,
+    status: api.given?.http ?? row.http,
     body: encodeGoJson(body),
     metricCode: row.metricCode ?? errorCode,
     category: row.category,
   };
+}
+
+function describeGiven({ http, message, tag, reason, domain }: GivenStatus): HttpError {
+  const detail = { "@type": "type.googleapis.com/google.rpc.ErrorInfo", domain, metadata: null, reason };
+  const body = encodeGoJson({ errorCode: tag || reason, message, details: [detail] });
+  return { status: http, body, metricCode: tag || reason, category: pluggableCategory };
 }
 
 /** `describeHttp` as a response: JSON without a newline at its end. */

@@ -50,3 +50,23 @@ test("statuses of the two wires", () => {
   assert.equal(grpcCodeFromHttp(400), "Internal");
   assert.equal(grpcCodeFromHttp(418), "Unknown");
 });
+
+test("the status that a component asks for replaces the row on gRPC, and on HTTP its code or all of it", () => {
+  const given = { http: 506, grpc: 15, message: "lost", tag: "the-tag", reason: "why", domain: "where" };
+  const plain = fail("stateGet", { store: "s", key: "k", reason: "api error" });
+  const part = plain.withStatus({ ...given, isWholeOnHttp: false });
+  const whole = plain.withStatus({ ...given, isWholeOnHttp: true });
+  for (const error of [part, whole]) {
+    const status = toConnectError(error);
+    assert.deepEqual([status.code, status.rawMessage], [Code.DataLoss, "lost"]);
+    assert.deepEqual(status.details.length, 1);
+    assert.deepEqual(grpcErrorCode(error), { code: "the-tag", category: "pluggable-component" });
+  }
+  assert.deepEqual(describeHttp(part), { ...describeHttp(plain), status: 506 });
+  assert.deepEqual(describeHttp(whole), {
+    status: 506,
+    body: '{"errorCode":"the-tag","message":"lost","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"where","metadata":null,"reason":"why"}]}',
+    metricCode: "the-tag",
+    category: "pluggable-component",
+  });
+});

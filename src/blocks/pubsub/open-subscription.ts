@@ -65,7 +65,9 @@ export async function openSubscription(
   let subscription: Subscription;
   let flush = (): void => undefined;
   if (spec.bulkSubscribe.enabled) {
-    const maxMessagesCount = spec.bulkSubscribe.maxMessagesCount || defaultCount;
+    // compat: pkg/runtime/pubsub/default_bulksub.go gathers nothing for brokers that bring messages in bulks of their own
+    const isImmediate = broker.pubsub.features.includes("BULK_SUBSCRIBE_IMMEDIATE");
+    const maxMessagesCount = isImmediate ? 1 : spec.bulkSubscribe.maxMessagesCount || defaultCount;
     const buffer = createBulkBuffer({
       maxMessagesCount,
       maxAwaitDurationMs: spec.bulkSubscribe.maxAwaitDurationMs || defaultAwaitMs,

@@ -29,14 +29,21 @@ export function joinFailures(errors: readonly Error[]): { readonly reason: strin
   return { reason, fault: faults.find((fault) => fault !== undefined) };
 }
 
-/** Runs a component's method; `explain` makes the API error of its failure. API errors pass as they are. */
+/**
+ * Runs a component's method; `explain` makes the API error of its failure. API errors pass as they are. `honours` says on which
+ * wires a status that the component asks for is the whole answer.
+ */
 export async function explained<T>(
   work: () => Promise<T>,
   explain: (reason: string, cause: unknown) => ApiError,
+  honours: "grpc" | "both" | "none" = "grpc",
 ): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    throw ApiError.is(cause) ? cause : explain(reasonOf(cause), cause);
+    if (ApiError.is(cause)) throw cause;
+    const error = explain(reasonOf(cause), cause);
+    if (honours === "none" || !DriverError.is(cause) || cause.status === undefined) throw error;
+    throw error.withStatus({ ...cause.status, isWholeOnHttp: honours === "both" });
   }
 }

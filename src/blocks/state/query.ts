@@ -91,6 +91,6 @@ export async function queryItems(store: OpenStateStore, request: QueryRequest, c
     throw refuse(`failed to parse JSON query body: ${reasonOf(cause)}`, cause);
   }
   const query: StateQuery = { ...parsed, metadata: request.metadata, keyPrefix: prefix };
-  const found = await explained(() => driver.query!(query, call.signal), refuse);
+  const found = await explained(() => driver.query!(query, call.signal), refuse, "both");
   return { ...found, results: found.results.map((row) => ({ ...row, key: originalKey(prefix, row.key) })) };
 }

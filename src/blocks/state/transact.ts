@@ -40,7 +40,7 @@ export async function transactItems(store: OpenStateStore, request: TransactionR
     const value = operation.kind === "upsert" ? encodeContent(store, operation.request.content) : undefined;
     checked.push({ key, operation, value });
   }
-  const most = store.store.maxTransactionOperations ?? 0;
+  const most = store.store.maxTransactionOperations ?? (await store.store.askMaxTransactionOperations?.()) ?? 0;
   if (most > 0 && checked.length > most)
     throw fail("stateTooManyOperations", { store: store.name, count: checked.length, most });
   await explained(
@@ -49,5 +49,6 @@ export async function transactItems(store: OpenStateStore, request: TransactionR
       await transact(operations, request.metadata, call.signal);
     },
     (reason, cause) => fail("stateTransaction", { reason }, { cause }),
+    "none",
   );
 }

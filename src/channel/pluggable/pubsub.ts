@@ -1,0 +1,87 @@
+import type { DriverContext } from "../../driver/context.ts";
+import { DriverError } from "../../driver/errors.ts";
+import type { PubSub } from "../../driver/pubsub.ts";
+import { PubSub as Service } from "../../gen/dapr/proto/components/v1/pubsub_pb.ts";
+import { connectComponent } from "./connection.ts";
+import { pullMessages } from "./pull-messages.ts";
+
+/** Opens a message broker behind a socket. */
+export async function openPubSub(
+  path: string,
+  properties: ReadonlyMap<string, string>,
+  context: DriverContext,
+): Promise<PubSub> {
+  const { name } = context;
+  const metadata = { properties: Object.fromEntries(properties) };
+  const connection = await connectComponent({
+    path,
+    context,
+    initialise: (client, options) => client.unary(Service.method.init, { metadata }, options),
+  });
+  let open = 0;
+  let isPaused = false;
+
+  /** A component need not be able to pause; then its messages go unanswered while the subscriptions close. */
+  async function hold(method: "pause" | "resume"): Promise<void> {
+    try {
+      if (method === "pause") await connection.call(Service.method.pause, {});
+      else await connection.call(Service.method.resume, {});
+    } catch (error) {
+      context.log.debug(
+        `pub/sub component ${name} did not ${method}: ${error instanceof Error ? error.message : error}`,
+      );
+    }
+  }
+
+  try {
+    const { features } = await connection.call(Service.method.features, {}, context.signal);
+    return {
+      features: features as PubSub["features"],
+      async publish({ topic, data, contentType, metadata: given }, signal) {
+        const message = { topic, pubsubName: name, data, contentType, metadata: { ...given } };
+        await connection.call(Service.method.publish, message, signal);
+      },
+      async bulkPublish(topic, entries, given, signal) {
+        const message = {
+          topic,
+          pubsubName: name,
+          metadata: { ...given },
+          entries: entries.map(({ entryId, data, contentType, metadata: own }) => ({
+            entryId,
+            event: data,
+            contentType,
+            metadata: { ...own },
+          })),
+        };
+        const { failedEntries } = await connection.call(Service.method.bulkPublish, message, signal);
+        return failedEntries.map(({ entryId, error }) => ({ entryId, error: new DriverError("failed", error) }));
+      },
+      async subscribe(request, handle, signal) {
+        open++;
+        try {
+          if (isPaused) await hold("resume");
+          isPaused = false;
+          const subscription = await pullMessages(connection, context, request, handle, signal);
+          return {
+            async close() {
+              open--;
+              // Pausing is for the whole instance, so it waits for the last subscription.
+              if (open === 0) {
+                isPaused = true;
+                await hold("pause");
+              }
+              await subscription.close();
+            },
+          };
+        } catch (error) {
+          open--;
+          throw error;
+        }
+      },
+      close: () => connection.close(),
+    };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
