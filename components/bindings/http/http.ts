@@ -8,6 +8,7 @@ import { answerMetadata, requestHeaders } from "./http-headers.ts";
 import { readTls } from "./tls.ts";
 
 const withBody: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
+// portable: the fetch of Node and Deno refuses "trace".
 const operations = ["create", "get", "head", "post", "put", "patch", "delete", "options", "trace"];
 
 /** The address of a request: what the metadata's `path` says goes behind the component's URL. */
@@ -66,7 +67,8 @@ export default defineBinding({
         headers: requestHeaders(request.metadata, { hasBody, ...(token !== undefined && { token }) }),
         signal,
         ...(hasBody && { body: request.data as Uint8Array<ArrayBuffer> }),
-        ...(tls !== undefined && { tls }),
+        // portable: Bun would give up after five minutes, and only Bun takes certificates.
+        ...({ timeout: false, ...(tls !== undefined && { tls }) } as RequestInit),
       });
       return { response, data: await readLimited(response, maxResponseBodySize) };
     }
