@@ -110,20 +110,30 @@ function splitChunks(text: string): Chunk[] {
   return chunks;
 }
 
+/** More than anything around it is indented by. */
+const wideIndent = " ".repeat(64);
+
 /** Reads all documents of a file. Empty documents are left out; those that are no YAML become findings. */
 export async function readDocuments(file: string, text: string, dialect: Dialect): Promise<ReadDocuments> {
   const yaml = await import("yaml");
   const documents: SourceDocument[] = [];
   const findings: Finding[] = [];
   for (const chunk of splitChunks(text)) {
-    const counter = new yaml.LineCounter();
-    const document = yaml.parseDocument(chunk.text, {
-      schema: "failsafe",
-      prettyErrors: false,
-      lineCounter: counter,
-      uniqueKeys: dialect === "configuration",
-      logLevel: "silent",
-    });
+    let counter = new yaml.LineCounter();
+    const parse = (source: string) =>
+      yaml.parseDocument(source, {
+        schema: "failsafe",
+        prettyErrors: false,
+        lineCounter: counter,
+        uniqueKeys: dialect === "configuration",
+        logLevel: "silent",
+      });
+    let document = parse(chunk.text);
+    if (document.errors[0]?.message.startsWith("Missing closing") && /^\t/m.test(chunk.text)) {
+      // compat: Go's reader lets the lines of quoted text begin with tabs.
+      counter = new yaml.LineCounter();
+      document = parse(chunk.text.replace(/^\t+/gm, (tabs) => wideIndent.repeat(tabs.length)));
+    }
     const lineAt = (offset: number) => chunk.line + Math.max(0, counter.linePos(offset).line - 1);
     const [fault] = document.errors;
     const refuse = (line: number, message: string) =>

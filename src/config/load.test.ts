@@ -136,6 +136,18 @@ spec:
   assert.equal(componentLogName(found), "123 (state.redis/v1)");
 });
 
+test("lines of quoted text may begin with tabs", async () => {
+  const value = 'value: \'{\n\t  "/a": "/b",\n\t\t"/c": "it\'\'s"\n\t}\'';
+  const text = `${component("one")}  metadata:\n  - name: x\n    ${value}\n---\n${component("two")}\tbroken: 'a\n`;
+  const { components, warnings } = await load({ "r/a.yaml": text });
+  assert.equal(components[0]?.metadata[0]?.value, '{ "/a": "/b", "/c": "it\'s" }');
+  assert.equal(components.length, 1);
+  assert.deepEqual(
+    warnings.map(({ line }) => line),
+    [22],
+  );
+});
+
 test("folders, files and documents keep their order; other kinds and files are passed over", async () => {
   const { components, warnings } = await load({
     "b/2.yml": component("fourth"),

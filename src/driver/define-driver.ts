@@ -22,7 +22,7 @@ function defineDriver<C extends Category, S extends MetadataSchema>(category: C,
     summary: spec.summary,
     needs: spec.needs ?? [],
     metadata: spec.metadata,
-    open: async (raw, context) => spec.open(readMetadata(spec.metadata, raw), context),
+    open: async (raw, context) => spec.open(readMetadata(spec.metadata, raw), context, raw),
   } satisfies Driver<C>);
 }
 
@@ -53,4 +53,11 @@ export function defineNameResolver<S extends MetadataSchema>(
   spec: DriverSpec<"nameresolution", S>,
 ): Driver<"nameresolution"> {
   return defineDriver("nameresolution", spec);
+}
+
+/** Declares an HTTP middleware, in the way of `defineStateStore`. Its type is `middleware.http.<name>`. */
+export function defineHttpMiddleware<S extends MetadataSchema>(
+  spec: DriverSpec<"middleware", S> & { readonly type: `middleware.http.${string}` },
+): Driver<"middleware"> {
+  return defineDriver("middleware", spec);
 }

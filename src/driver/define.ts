@@ -1,6 +1,7 @@
 import type { Decoded, MetadataSchema } from "../kit/schema/metadata.ts";
 import type { Binding } from "./bindings.ts";
 import type { DriverContext } from "./context.ts";
+import type { HttpMiddleware } from "./middleware.ts";
 import type { NameResolver } from "./nameresolution.ts";
 import type { PubSub } from "./pubsub.ts";
 import type { SecretStore } from "./secretstore.ts";
@@ -13,6 +14,7 @@ export interface Contracts {
   pubsub: PubSub;
   nameresolution: NameResolver;
   bindings: Binding;
+  middleware: HttpMiddleware;
 }
 export type Category = keyof Contracts;
 
@@ -28,8 +30,8 @@ export interface DriverSpec<C extends Category, S extends MetadataSchema> {
   /** Host abilities without which the driver cannot open. */
   readonly needs?: readonly ("sqlite" | "files" | "udp" | "process")[];
   readonly metadata: S;
-  /** Gives a ready instance or throws a DriverError; frees what it took before throwing. */
-  open(metadata: Decoded<S>, context: DriverContext): Promise<Contracts[C]>;
+  /** Gives a ready instance or throws a DriverError; frees what it took before throwing. `raw` is all metadata as given, for what no schema can name. */
+  open(metadata: Decoded<S>, context: DriverContext, raw: ReadonlyMap<string, string>): Promise<Contracts[C]>;
 }
 
 /** A driver with its schema type erased, as the catalog holds it. */

@@ -2,6 +2,8 @@ import type { DriverContext } from "../driver/context.ts";
 import type { Catalog, Category, Contracts, Driver } from "../driver/define.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { Platform } from "../platform/types.ts";
+import { logName } from "./component.ts";
+import { InitError } from "./init-error.ts";
 
 /** Categories that this build serves, with the words upstream uses when a type is unknown. */
 export const categoryNames: Readonly<Record<Category, string>> = {
@@ -10,12 +12,32 @@ export const categoryNames: Readonly<Record<Category, string>> = {
   secretstores: "secret store",
   nameresolution: "name resolver",
   bindings: "binding",
+  middleware: "HTTP middleware",
 };
 
 /** The category of a component type, undefined when no block serves it. */
 export function categoryOf(type: string): Category | undefined {
   const head = type.slice(0, Math.max(0, type.indexOf(".")));
   return Object.hasOwn(categoryNames, head) ? (head as Category) : undefined;
+}
+
+type Named = { readonly name: string; readonly type: string; readonly version: string };
+
+/** Upstream's words for a type and version that the build does not have. */
+export function unknownDriver(category: Category, { name, type, version }: Named): string {
+  const what = `${categoryNames[category]} ${type}/${version}`;
+  return category === "middleware"
+    ? `process component ${name} error: ${what} has not been registered`
+    : `couldn't find ${what}`;
+}
+
+/** What a component's failure to open is wrapped in. */
+export function openFailure(category: Category, { name, type, version }: Named, why: string): InitError {
+  const resource = { name, type, version };
+  // compat: middlewares are created, not initialised (pkg/runtime/processor/middleware/middleware.go).
+  if (category !== "middleware") return new InitError("init", logName(resource), why);
+  const text = `process component ${name} error: error creating ${categoryNames[category]} ${type}/${version}: ${why}`;
+  return new InitError("creation", logName(resource), text);
 }
 
 /** Finds and loads the driver of a type and version; undefined when the build has none. */

@@ -51,6 +51,8 @@ export interface Listener {
 
 export interface RequestInfo {
   readonly remoteAddress: string;
+  /** Absent where the host does not tell. */
+  readonly remotePort?: number | undefined;
 }
 export type FetchHandler = (request: Request, info: RequestInfo) => Response | Promise<Response>;
 

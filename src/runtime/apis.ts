@@ -4,7 +4,7 @@ import type { GrpcPart } from "../api/grpc/part.ts";
 import type { RawHandler } from "../api/grpc/raw.ts";
 import { createHttpApi } from "../api/http/app.ts";
 import { createPublicFallback } from "../api/http/public-fallback.ts";
-import type { Fallback, HttpHandler, Route } from "../api/http/route.ts";
+import type { Fallback, HttpHandler, HttpPipeline, Route } from "../api/http/route.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Options } from "../config/options.ts";
 import type { FetchHandler, Platform, StreamHandler } from "../platform/types.ts";
@@ -35,6 +35,8 @@ export interface ApisPorts {
   readonly telemetry: Telemetry;
   readonly log: Log;
   readonly faces: Faces;
+  /** In front of the HTTP API. */
+  readonly pipeline?: HttpPipeline | undefined;
 }
 
 /** The handlers of a sidecar's listeners. */
@@ -54,7 +56,7 @@ const connectServices = [
 ];
 
 /** Joins the faces of all blocks with what stands in front of them. */
-export function createApis({ platform, options, configuration, telemetry, log, faces }: ApisPorts): Apis {
+export function createApis({ platform, options, configuration, telemetry, log, faces, pipeline }: ApisPorts): Apis {
   const { clock } = platform;
   const { api, apiLogging, metrics } = configuration;
   const logsCalls = options.apiLogging ?? apiLogging.enabled;
@@ -99,6 +101,7 @@ export function createApis({ platform, options, configuration, telemetry, log, f
       token: options.apiToken,
       allowedOrigins: options.allowedOrigins.join(","),
       ...(faces.fallback !== undefined && { fallback: faces.fallback }),
+      ...(pipeline !== undefined && { pipeline }),
       ...(metrics.enabled && { metrics: telemetry.http.server }),
       ...(telemetry.errorCodes !== undefined && { errorCodes: telemetry.errorCodes }),
       ...(logsCalls && {

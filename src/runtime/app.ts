@@ -2,7 +2,7 @@ import { createHttpTarget } from "../blocks/invoke/app-http.ts";
 import type { RawTarget } from "../blocks/invoke/grpc-proxy.ts";
 import type { GrpcApp, GrpcAppOptions } from "../channel/app/grpc-app.ts";
 import { type AppHealth, createAppHealth } from "../channel/app/health.ts";
-import { createHttpAppChannel, type HttpApp } from "../channel/app/http-app.ts";
+import { type AppMiddleware, createHttpAppChannel, type HttpApp } from "../channel/app/http-app.ts";
 import { grpcProbe, httpProbe } from "../channel/app/probe.ts";
 import { waitForApp } from "../channel/app/wait-for-app.ts";
 import type { Options } from "../config/options.ts";
@@ -30,10 +30,12 @@ export interface AppPorts {
   readonly platform: Platform;
   readonly options: Options;
   readonly log: Log;
+  /** Around the calls of an app that speaks HTTP. */
+  readonly pipeline?: AppMiddleware | undefined;
 }
 
 /** Opens the ways into the app that the options name; without a port there are none. */
-export async function createApp({ platform, options, log }: AppPorts): Promise<App> {
+export async function createApp({ platform, options, log, pipeline }: AppPorts): Promise<App> {
   const { app } = options;
   const isHttp = app.protocol === "http" || app.protocol === "https" || app.protocol === "h2c";
   const has = app.port > 0;
@@ -49,7 +51,13 @@ export async function createApp({ platform, options, log }: AppPorts): Promise<A
     isHealthy,
   };
   const http =
-    has && isHttp ? createHttpAppChannel({ ...common, protocol: app.protocol as "http" | "https" | "h2c" }) : undefined;
+    has && isHttp
+      ? createHttpAppChannel({
+          ...common,
+          protocol: app.protocol as "http" | "https" | "h2c",
+          ...(pipeline !== undefined && { pipeline: [pipeline] }),
+        })
+      : undefined;
   const grpc = has && !isHttp ? await openGrpcApp({ ...common, tls: app.protocol === "grpcs" }) : undefined;
   const scheme = app.protocol === "https" ? "https" : "http";
   const target =

@@ -90,7 +90,7 @@ export async function openIsolate({ platform, catalog, version, options, log }: 
   const inline = { values: options.resources, appId, namespace, env };
   const resources = await readResources(createInlineSource(inline), log);
   const { configuration } = resources;
-  const refusal = unenforceable(resources);
+  const refusal = unenforceable(resources, catalog);
   if (refusal !== undefined) throw new Error(refusal);
   warnOfUnused(resources, log);
 

@@ -4,6 +4,7 @@ import { formatFinding } from "../config/finding.ts";
 import type { Resources } from "../config/load.ts";
 import { isComponentDenied } from "../config/resource/component.ts";
 import { ResourceError } from "../config/resource-error.ts";
+import type { Catalog } from "../driver/define.ts";
 import type { ComponentResource } from "../host/component.ts";
 import type { Log } from "../telemetry/ports.ts";
 
@@ -37,7 +38,7 @@ function withoutEffect(resources: Resources): string[] {
 }
 
 /** Why a configuration must not be run without the block that would enforce it; undefined when there is no reason. */
-export function unenforceable(resources: Resources): string | undefined {
+export function unenforceable(resources: Resources, catalog: Catalog): string | undefined {
   const [policy] = resources.workflowAccessPolicies;
   if (policy !== undefined) {
     return `WorkflowAccessPolicy "${policy.name}" (${policy.source.file}:${policy.source.line}) cannot be enforced: this version has no workflows; remove it or move it out of the resources folder`;
@@ -47,9 +48,11 @@ export function unenforceable(resources: Resources): string | undefined {
   if (accessControl !== null && (denies(accessControl.defaultAction) || accessControl.policies.length > 0)) {
     return `spec.accessControl of Configuration "${resources.configuration.name}" cannot be enforced: this version has no access control; remove it`;
   }
-  const [handler] = [...httpPipeline, ...appHttpPipeline];
+  const handler = [...httpPipeline, ...appHttpPipeline].find(({ type }) => !Object.hasOwn(catalog, type.toLowerCase()));
   if (handler !== undefined) {
-    return `middleware "${handler.name}" (${handler.type}) of Configuration "${resources.configuration.name}" cannot be run: this version has no middleware; remove it from the pipeline`;
+    const known = Object.keys(catalog).filter((type) => type.startsWith("middleware."));
+    const has = known.length === 0 ? "this build has no middleware" : `this build has ${known.join(", ")}`;
+    return `middleware "${handler.name}" (${handler.type}) of Configuration "${resources.configuration.name}" cannot be run: ${has}; remove it from the pipeline`;
   }
   return undefined;
 }

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fail } from "../../errors/error.ts";
+import { zeroTraceparent } from "../../kit/call.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { createErrorCodeMetrics } from "../../telemetry/error-code-metrics.ts";
 import { createHttpMetrics } from "../../telemetry/http-metrics.ts";
 import { createMetrics } from "../../telemetry/metrics.ts";
 import type { Log, LogFields } from "../../telemetry/ports.ts";
-import { createTracer, zeroTraceparent } from "../../telemetry/trace.ts";
+import { createTracer } from "../../telemetry/trace.ts";
 import { bytesAnswer, emptyAnswer, failedWith, jsonAnswer } from "./answer.ts";
 import { createHttpApi, type HttpApiOptions } from "./app.ts";
 import { createPublicFallback } from "./public-fallback.ts";
@@ -251,20 +252,33 @@ test("denied APIs are as good as absent", async () => {
   assert.equal(await status({ allowed: [], denied: [{ name: "state/{s", version: "v1.0" }] }, "/v1.0/state/s/k"), 404);
 });
 
-test("middlewares, mounts and the fallback", async () => {
+test("the pipeline, mounts and the fallback", async () => {
+  const failures: string[] = [];
   const call = api({
     token: "t",
-    middlewares: [
-      async (request, next) => {
-        seen.push(String(request.headers.get("dapr-api-token")));
-        const response = await next(new Request("http://h/v1.0/state/other/k", request));
-        return new Response(`<${await response.text()}>`, response);
-      },
-    ],
+    errorCodes: { record: (code) => void failures.push(code) },
+    pipeline: async (request, next) => {
+      seen.push(String(request.headers.get("dapr-api-token")), request.path, request.info.remoteAddress);
+      if (request.query === "none") return new Response("refused", { status: 401 });
+      const url =
+        request.query === "same" ? undefined : `http://h${request.query === "" ? "/v1.0/state/other/k" : "/no"}`;
+      const response = await next(url === undefined ? undefined : new Request(url));
+      return new Response(`<${await response.text()}>`, { status: response.status });
+    },
   });
-  const response = await call("GET", "/v1.0/state/s/k", { headers: { "dapr-api-token": "t" } });
-  assert.match(await response.text(), /^<\{"path":"\/state\/:store\/:key","params":\{"store":"other"/);
-  assert.deepEqual(seen, ["null"]);
+  const headers = { "dapr-api-token": "t" };
+  const changed = await call("GET", "/v1.0/state/s/k", { headers });
+  assert.match(await changed.text(), /^<\{"path":"\/state\/:store\/:key","params":\{"store":"other"/);
+  assert.deepEqual(seen, ["null", "/v1.0/state/s/k", "127.0.0.1"]);
+  const same = await call("GET", "/v1.0/state/s/k?same", { headers });
+  assert.match(await same.text(), /^<\{"path":"\/state\/:store\/:key","params":\{"store":"s"/);
+  assert.equal((await call("GET", "/v1.0/state/s/k?none", { headers })).status, 401);
+  assert.equal((await call("GET", "/v1.0/state/s/k")).status, 401);
+  assert.deepEqual(failures, []);
+  const failed = await call("GET", "/v1.0/state/s/k?fails", { headers });
+  assert.equal(failed.status, 404);
+  assert.match(await failed.text(), /^<\{"errorCode":"ERR_DIRECT_INVOKE"/);
+  assert.deepEqual(failures, ["ERR_DIRECT_INVOKE"], "an error counts although the pipeline made another answer of it");
   const mounted = api({
     mounts: new Map([["a.B", () => new Response("mount")]]),
     fallback: { handle: (request) => new Response(`fallback ${request.path}`) },

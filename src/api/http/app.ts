@@ -1,7 +1,7 @@
 import { fail } from "../../errors/error.ts";
+import type { HttpError } from "../../errors/http.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { FetchHandler, RequestInfo } from "../../platform/types.ts";
-import { tokenHeader } from "../../security/token.ts";
 import type { ErrorCodeMetrics } from "../../telemetry/error-code-metrics.ts";
 import type { HttpServerMetrics } from "../../telemetry/http-metrics.ts";
 import type { Tracer } from "../../telemetry/trace.ts";
@@ -11,8 +11,9 @@ import { type ApiLogOptions, createApiLog } from "./api-log.ts";
 import { cleanPath, hasMalformedEscape } from "./clean-path.ts";
 import { createCors } from "./cors.ts";
 import { ApiRequest } from "./request.ts";
+import { endRequestSpan } from "./request-span.ts";
 import { countBody, openCopy } from "./response-body.ts";
-import type { Fallback, HttpHandler, HttpMiddleware, Route } from "./route.ts";
+import type { Fallback, HttpHandler, HttpPipeline, Route } from "./route.ts";
 import { createRouter } from "./router.ts";
 import { createTokenGate } from "./token-gate.ts";
 import { beginTrace, setTraceHeaders } from "./trace-headers.ts";
@@ -37,10 +38,16 @@ export interface HttpApiOptions {
   readonly metrics?: HttpServerMetrics;
   readonly errorCodes?: ErrorCodeMetrics;
   readonly apiLog?: ApiLogOptions;
-  readonly middlewares?: readonly HttpMiddleware[];
+  readonly pipeline?: HttpPipeline;
 }
 
 type Answer = Response | Promise<Response>;
+
+/** What a request became in the pipeline: the one that was routed last, and the error of its answer. */
+interface Passage {
+  request: ApiRequest;
+  failure: HttpError | undefined;
+}
 
 const noRoute: Fallback = { handle: () => errorAnswer(fail("noRoute", {})) };
 
@@ -57,7 +64,7 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
   const cors = createCors(options.allowedOrigins ?? "");
   const apiLog = options.apiLog === undefined ? undefined : createApiLog(options.apiLog, fallback);
   const isMeasured = metrics !== undefined || apiLog !== undefined;
-  const middlewares = options.middlewares ?? [];
+  const { pipeline } = options;
 
   function dispatch(request: ApiRequest): Answer {
     request.isServed = true;
@@ -68,34 +75,39 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
     return mount === undefined ? fallback.handle(request) : mount(request);
   }
 
-  /** Runs the middlewares from `index` on, then the route; a request that one of them made anew is parsed anew. */
-  async function through(index: number, request: ApiRequest, seen: { last: ApiRequest }): Promise<Response> {
-    seen.last = request;
-    const middleware = middlewares[index];
-    if (middleware === undefined) return dispatch(request);
-    return middleware(request.raw, (raw) => {
-      return through(index + 1, raw === request.raw ? request : again(raw, request), seen);
+  /** Leads the request through the pipeline to its route; one that was made anew there is parsed anew. */
+  function through(run: HttpPipeline, given: ApiRequest, passage: Passage): Answer {
+    return run(given, async (changed) => {
+      const request = changed === undefined ? given : new ApiRequest(changed, given.info, bodyLimit);
+      if (changed !== undefined) request.trace = given.trace;
+      passage.request = request;
+      let answer: Response;
+      try {
+        answer = await dispatch(request);
+      } catch (error) {
+        answer = errorAnswer(error);
+      }
+      passage.failure = failureOf(answer);
+      return answer;
     });
   }
 
-  function again(raw: Request, before: ApiRequest): ApiRequest {
-    const request = new ApiRequest(raw, before.info, bodyLimit);
-    request.trace = before.trace;
-    return request;
-  }
-
-  function serve(request: ApiRequest, seen: { last: ApiRequest } | undefined): Answer {
+  function serve(request: ApiRequest, passage: Passage | undefined): Answer {
     const preflight = cors?.preflight(request.raw);
     if (preflight !== undefined) return preflight;
     if (!passesToken(request)) return textError(401, "invalid api token");
-    if (seen === undefined) return dispatch(request);
-    if (!request.hidesToken) return through(0, request, seen);
-    return through(0, again(withoutToken(request.raw), request), seen);
+    return pipeline === undefined || passage === undefined ? dispatch(request) : through(pipeline, request, passage);
   }
 
-  function finish(request: ApiRequest, isTraced: boolean, start: number, answer: Response): Response {
+  function finish(
+    request: ApiRequest,
+    isTraced: boolean,
+    start: number,
+    answer: Response,
+    failed: HttpError | undefined,
+  ): Response {
     let response = answer;
-    const failure = errorCodes === undefined ? undefined : failureOf(response);
+    const failure = errorCodes === undefined ? undefined : (failureOf(response) ?? failed);
     if (failure !== undefined) errorCodes?.record(failure.metricCode, failure.category);
     const size = isMeasured ? knownSize(response) : 0;
     if (isTraced || cors !== null) {
@@ -105,6 +117,8 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
         response = openCopy(response);
         decorate(request, isTraced, response.headers);
       }
+      const span = isTraced ? request.trace.span : undefined;
+      if (span !== undefined) endRequestSpan(span, request, response.status);
     }
     if (!isMeasured) return response;
     const { status } = response;
@@ -132,21 +146,20 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
     const start = isMeasured ? clock.monotonic() : 0;
     const request = new ApiRequest(raw, info, bodyLimit);
     if (hasMalformedEscape(request.path)) return badRequest();
-    const seen = middlewares.length === 0 ? undefined : { last: request };
+    const passage: Passage | undefined = pipeline && { request, failure: undefined };
     const isTraced = tracer.mode !== "off" && !request.path.includes("/healthz");
     let answer: Answer;
     try {
       const fault = isTraced ? beginTrace(request, tracer) : undefined;
       if (fault !== undefined) return textError(400, fault);
-      answer = serve(request, seen);
+      answer = serve(request, passage);
     } catch (error) {
       answer = errorAnswer(error);
     }
-    if (answer instanceof Response) return finish(seen?.last ?? request, isTraced, start, answer);
-    return answer.then(
-      (response) => finish(seen?.last ?? request, isTraced, start, response),
-      (error) => finish(seen?.last ?? request, isTraced, start, errorAnswer(error)),
-    );
+    const end = (response: Response): Response =>
+      finish(passage?.request ?? request, isTraced, start, response, passage?.failure);
+    if (answer instanceof Response) return end(answer);
+    return answer.then(end, (error) => end(errorAnswer(error)));
   };
 }
 
@@ -154,13 +167,6 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
 function firstSegment(path: string): string {
   const end = path.indexOf("/", 1);
   return path.slice(1, end < 0 ? path.length : end);
-}
-
-/** The request without the API token, for middlewares. portable: Bun ignores headers given to Request when there are none left. */
-function withoutToken(raw: Request): Request {
-  const copy = new Request(raw);
-  copy.headers.delete(tokenHeader);
-  return copy;
 }
 
 /** portable: what Go's parser refuses before any handler; the runtimes' own parsers let it through. */

@@ -1,4 +1,5 @@
 import type { Call } from "../../kit/call.ts";
+import type { RequestInfo } from "../../platform/types.ts";
 
 /** Versions and groups as the allow and deny lists of Configuration `spec.api` name them. */
 export type ApiVersion = "v1.0" | "v1.0-alpha1" | "v1.0-beta1" | "v1.0-alpha2";
@@ -69,10 +70,14 @@ export interface Fallback {
 }
 
 /**
- * A step in front of the API, outermost first, from Configuration `spec.httpPipeline`. It answers itself, or passes the request
- * (the same or another) to `next`.
+ * What stands in front of the routes, from Configuration `spec.httpPipeline`. It answers itself, or passes the request to `next`:
+ * as it is, or `changed`. `next` never rejects.
  */
-export type HttpMiddleware = (
-  request: Request,
-  next: (request: Request) => Promise<Response>,
+export type HttpPipeline = (
+  request: PipelineRequest,
+  next: (changed?: Request) => Promise<Response>,
 ) => Response | Promise<Response>;
+
+export interface PipelineRequest extends HttpRequest {
+  readonly info: RequestInfo;
+}

@@ -17,6 +17,9 @@ class BunRequestInfo implements RequestInfo {
   get remoteAddress(): string {
     return plainAddress(this.#server.requestIP(this.#request)?.address);
   }
+  get remotePort(): number | undefined {
+    return this.#server.requestIP(this.#request)?.port;
+  }
 }
 
 function start(listen: HttpListen, options: object): BunServer {

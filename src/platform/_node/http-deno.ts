@@ -9,7 +9,7 @@ interface DenoServer {
   shutdown(): Promise<void>;
 }
 interface DenoRequestInfo {
-  readonly remoteAddr: { readonly hostname?: string };
+  readonly remoteAddr: { readonly hostname?: string; readonly port?: number };
   /** Settles when the answer has been sent, or could not be. */
   readonly completed: Promise<void>;
 }
@@ -35,6 +35,9 @@ class LazyRequestInfo implements RequestInfo {
   }
   get remoteAddress(): string {
     return plainAddress(this.#info.remoteAddr.hostname);
+  }
+  get remotePort(): number | undefined {
+    return this.#info.remoteAddr.port;
   }
 }
 

@@ -106,6 +106,9 @@ export async function serveNodeHttp(listen: HttpListen, handle: FetchHandler): P
         get remoteAddress() {
           return plainAddress(incoming.socket.remoteAddress);
         },
+        get remotePort() {
+          return incoming.socket.remotePort;
+        },
       };
       await sendResponse(await handle(request, info), outgoing, incoming.method === "HEAD");
     } catch {
