@@ -30,11 +30,18 @@ const marker = Symbol.for("pillion.DriverError");
 export class DriverError extends Error {
   readonly [marker] = true;
   readonly kind: DriverErrorKind;
+  /** gRPC code that a component failed with, where it spoke gRPC. */
+  readonly code?: number;
   readonly status?: RequestedStatus;
-  constructor(kind: DriverErrorKind, message: string, options?: { cause?: unknown; status?: RequestedStatus }) {
+  constructor(
+    kind: DriverErrorKind,
+    message: string,
+    options?: { cause?: unknown; code?: number; status?: RequestedStatus },
+  ) {
     super(message, options);
     this.name = "DriverError";
     this.kind = kind;
+    if (options?.code !== undefined) this.code = options.code;
     if (options?.status !== undefined) this.status = options.status;
   }
 

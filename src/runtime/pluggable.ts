@@ -10,6 +10,8 @@ export interface PluggablePorts {
   readonly log: Log;
 }
 
+const servicePackage = "dapr.proto.components.v1";
+
 interface Socket {
   readonly name: string;
   readonly path: string;
@@ -61,7 +63,7 @@ function driversOf({ name, path }: Socket, services: ReadonlySet<string>, log: L
     service: string,
     open: (properties: Properties, context: DriverContext) => Promise<Contracts[C]>,
   ): void => {
-    const typeName = `dapr.proto.components.v1.${service}`;
+    const typeName = `${servicePackage}.${service}`;
     if (!services.has(typeName)) return;
     drivers.push({
       category,
@@ -87,6 +89,11 @@ function driversOf({ name, path }: Socket, services: ReadonlySet<string>, log: L
   offer("secretstores", "SecretStore", async (properties, context) => {
     const { openSecretStore } = await import("../channel/pluggable/secret-store.ts");
     return openSecretStore(path, properties, context);
+  });
+  const binding = services.has(`${servicePackage}.InputBinding`) ? "InputBinding" : "OutputBinding";
+  offer("bindings", binding, async (properties, context) => {
+    const { openBinding } = await import("../channel/pluggable/binding.ts");
+    return openBinding(path, services, properties, context);
   });
   return drivers;
 }

@@ -16,7 +16,11 @@ export function componentError(error: unknown): DriverError {
   const status = requestedStatus(failure);
   const start = status === undefined ? "rpc error" : "api error";
   const text = `${start}: code = ${grpcCodeName(failure.code)} desc = ${failure.rawMessage}`;
-  return new DriverError(kinds[failure.code] ?? "failed", text, { cause: error, ...(status && { status }) });
+  return new DriverError(kinds[failure.code] ?? "failed", text, {
+    cause: error,
+    code: failure.code,
+    ...(status && { status }),
+  });
 }
 
 /** `componentError` for writes of state: knows what a component says of ETags, and of a bulk delete that missed rows. */

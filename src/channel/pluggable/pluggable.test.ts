@@ -8,6 +8,7 @@ import { createReflectionParts } from "../../api/grpc/reflection.ts";
 import { createGrpcServer } from "../../api/grpc/server.ts";
 import type { DriverContext } from "../../driver/context.ts";
 import type { Delivery, IncomingMessage } from "../../driver/pubsub.ts";
+import { InputBinding, OutputBinding } from "../../gen/dapr/proto/components/v1/bindings_pb.ts";
 import {
   PubSub,
   type PullMessagesRequest,
@@ -25,6 +26,7 @@ import {
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { createVirtualClock } from "../../kit/virtual-clock.ts";
 import type { Http2Client, Platform, StreamHandler } from "../../platform/types.ts";
+import { openBinding } from "./binding.ts";
 import { listServices } from "./discover.ts";
 import { createOutbox } from "./outbox.ts";
 import { openPubSub } from "./pubsub.ts";
@@ -275,6 +277,67 @@ it("a secret store answers single secrets and all of them", async () => {
   assert.deepEqual(await store.get("k", {}, signal), { k: "value" });
   assert.deepEqual(await store.bulkGet({}, signal), { a: { a: "1" } });
   await store.close();
+});
+
+describe("a binding", () => {
+  const outbox = createOutbox<{ data: Uint8Array; messageId: string; metadata: Record<string, string> }>();
+  const told: unknown[] = [];
+  const inits: string[] = [];
+  const parts = [
+    grpcPart(InputBinding, {
+      init() {
+        inits.push("input");
+        return {};
+      },
+      async *read(requests) {
+        void (async () => {
+          for await (const { messageId, responseData, responseError } of requests)
+            told.push([messageId, new TextDecoder().decode(responseData), responseError?.message]);
+          outbox.end();
+        })().catch(() => undefined);
+        yield* outbox;
+      },
+    }),
+    grpcPart(OutputBinding, {
+      init() {
+        inits.push("output");
+        return {};
+      },
+      listOperations: () => ({ operations: ["create"] }),
+      invoke: ({ operation, data, metadata }) => ({ data, metadata: { ...metadata, operation } }),
+    }),
+  ];
+  const services = new Set([InputBinding.typeName, OutputBinding.typeName]);
+  const openIt = (given: ReadonlyMap<string, string>) =>
+    openBinding("/s/x.sock", services, given, component(parts).context);
+
+  it("invokes, and brings events whose outcome the component hears", async () => {
+    const binding = await openIt(new Map());
+    assert.deepEqual(binding.operations, ["create"]);
+    const request = { operation: "create", data: Uint8Array.of(1), metadata: { a: "b" } };
+    assert.deepEqual(await binding.invoke?.(request, signal), {
+      data: Uint8Array.of(1),
+      metadata: { a: "b", operation: "create" },
+    });
+    const reader = await binding.read?.(async ({ metadata }) => {
+      if (metadata["bad"] !== undefined) throw new Error("no");
+      return new TextEncoder().encode("yes");
+    }, signal);
+    outbox.put({ data: Uint8Array.of(1), messageId: "1", metadata: {} });
+    outbox.put({ data: Uint8Array.of(1), messageId: "2", metadata: { bad: "1" } });
+    while (told.length < 2) await new Promise<void>((resolve) => setImmediate(resolve));
+    await reader?.close();
+    assert.deepEqual(told, [
+      ["1", "yes", undefined],
+      ["2", "", "no"],
+    ]);
+  });
+
+  it("has only the directions that its component names", async () => {
+    inits.length = 0;
+    const binding = await openIt(new Map([["direction", "input"]]));
+    assert.deepEqual([binding.operations, binding.invoke, inits], [[], undefined, ["input"]]);
+  });
 });
 
 describe("a broker", () => {

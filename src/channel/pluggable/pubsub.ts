@@ -3,7 +3,7 @@ import { DriverError } from "../../driver/errors.ts";
 import type { PubSub } from "../../driver/pubsub.ts";
 import { PubSub as Service } from "../../gen/dapr/proto/components/v1/pubsub_pb.ts";
 import { connectComponent } from "./connection.ts";
-import { pullMessages } from "./pull-messages.ts";
+import { openEventStream } from "./event-stream.ts";
 
 /** Opens a message broker behind a socket. */
 export async function openPubSub(
@@ -61,7 +61,24 @@ export async function openPubSub(
         try {
           if (isPaused) await hold("resume");
           isPaused = false;
-          const subscription = await pullMessages(connection, context, request, handle, signal);
+          const subscription = await openEventStream({
+            connection,
+            context,
+            method: Service.method.pullMessages,
+            greeting: { topic: { name: request.topic, metadata: { ...request.metadata } } },
+            // One after the other keeps the order of the component; only bulks are gathered from several.
+            atOnce: Math.max(1, request.atOnce ?? 1),
+            what: "pubsub message",
+            async settle({ topicName, data, contentType, metadata: own, id }) {
+              const message = { topic: topicName, data, contentType, metadata: own };
+              const delivery = await handle(message).catch(() => "retry" as const);
+              const refusal = {
+                ackError: { message: `the subscriber did not take the message of topic ${topicName}` },
+              };
+              return { ackMessageId: id, ...(delivery === "retry" && refusal) };
+            },
+            signal,
+          });
           return {
             async close() {
               open--;
