@@ -73,12 +73,13 @@ export function createComponentReload(ports: ComponentReloadPorts): (wanted: rea
     log.info(`Component updated: ${entity}`);
   }
 
-  /** Secret stores first, because the others may need them; then all at once. */
+  /** Secret stores first, because the others may need them; then the others, those for the one place of the actor store in turn. */
   async function updateAll(group: readonly Component[], resources: ReadonlyMap<string, ComponentResource>) {
+    const apply = (one: Component) => update(one, resources.get(one.name) ?? one);
     const isStore = ({ type }: Component): boolean => categoryOf(type) === "secretstores";
-    for (const part of [group.filter(isStore), group.filter((one) => !isStore(one))]) {
-      await Promise.all(part.map((one) => update(one, resources.get(one.name) ?? one)));
-    }
+    await Promise.all(group.filter(isStore).map(apply));
+    await Promise.all(group.filter((one) => !isStore(one) && !wantsActorSlot(one)).map(apply));
+    for (const one of group.filter(wantsActorSlot)) await apply(one);
   }
 
   async function resourcesOf(wanted: readonly Component[]): Promise<ReadonlyMap<string, ComponentResource>> {

@@ -2,11 +2,13 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-/** The compiled executable that the build wrote. */
-export const executable = join(dirname(fileURLToPath(import.meta.url)), "../../dist/pillion");
+/** The compiled executable that the build wrote; PILLION_EXECUTABLE names another. */
+export const executable =
+  process.env["PILLION_EXECUTABLE"] ?? join(dirname(fileURLToPath(import.meta.url)), "../../dist/pillion");
 
 /** Ports that were free a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
@@ -36,6 +38,8 @@ export interface DaprdSettings {
 /** One `pillion daprd` process of the compiled executable, in an empty folder. */
 export interface DaprdProcess {
   readonly appId: string;
+  /** Its folder, where its resources are. */
+  readonly folder: string;
   readonly url: string;
   readonly httpPort: number;
   readonly grpcPort: number;
@@ -93,6 +97,7 @@ export async function startDaprd(settings: DaprdSettings = {}): Promise<DaprdPro
   const url = `http://127.0.0.1:${httpPort}`;
   return {
     appId,
+    folder: path,
     url,
     httpPort,
     grpcPort,

@@ -8,8 +8,8 @@ import { temporaryFolder } from "./temporary-folder.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** The compiled executable under test; PILLION_EXECUTABLE names another. */
-export const executable = process.env["PILLION_EXECUTABLE"] ?? built;
+/** The compiled executable under test. */
+export const executable = built;
 /** Node of the project, for apps. */
 export const node = join(here, "../../node_modules/.bin/node");
 /** The app that command line tests run; its behaviour comes from its environment. */
