@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "./build.ts";
 import { makeOrders } from "./sample/order-data.ts";
-import { type SampleRuntime, sampleRuntimes, startSample, until } from "./sample/sample-run.ts";
+import {
+  needPorts,
+  type SampleRun,
+  type SampleRuntime,
+  sampleRuntimes,
+  startSample,
+  until,
+} from "./sample/sample-run.ts";
 import { root } from "./shell.ts";
 
 /**
@@ -70,56 +77,70 @@ async function placeAndShip(orders: string, shipping: string): Promise<void> {
   });
   tell(`${count} orders shipped: heard of by events, told back by events`, started);
   const worth = kept.reduce((sum, { data }) => sum + (data?.cents ?? 0) * (data?.quantity ?? 0), 0) / 100;
-  const last = kept.find(({ key }) => key === keys.at(-1));
+  const number = kept.find(({ key }) => key === keys.at(-1))?.data?.parcel;
+  const parcel = (await (await fetch(`${shipping}/state/statestore/${number}`)).json()) as { readonly to: string };
+  if (parcel.to !== list.at(-1)?.city) throw new Error(`parcel "${number}" goes to "${parcel.to}"`);
   console.log(
-    `Read back from the state store: ${kept.length} orders worth ${worth.toFixed(2)}, the last one in parcel ${last?.data?.parcel}.`,
+    `Read back: ${kept.length} orders worth ${worth.toFixed(2)}, the last one in parcel ${number} to ${parcel.to}.`,
   );
 }
 
-async function explore(orders: string): Promise<void> {
+function explain(orders: string): void {
   console.log(`Still running, Ctrl+C ends it. In another terminal:
   curl ${orders}/state/statestore/order-0001
   curl '${orders}/invoke/orders/method/order?id=order-0002'
   curl -X POST ${orders}/publish/pubsub/order-placed -H 'content-type: application/json' -d '{"id":"order-0003"}'
-  ${runtime === "executable" ? executable : "dist/pillion"} list --data-dir ${dataDir}`);
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
+  ${executable} list --data-dir ${dataDir}`);
 }
 
-async function main(): Promise<void> {
+/** Resolves with the exit code of a program that was told to end. */
+const interrupted = new Promise<number>((resolve) => {
+  process.once("SIGINT", () => resolve(130));
+  process.once("SIGTERM", () => resolve(143));
+});
+
+async function work(sample: SampleRun, begun: number, runtime: SampleRuntime): Promise<void> {
+  const orders = await sample.api("orders", 60);
+  const shipping = await sample.api("shipping", 60);
+  tell(`Two services and their runtime are ready (${runtime})`, begun);
+  await placeAndShip(orders, shipping);
+  if (values.keep) explain(orders);
+}
+
+/** Answers the exit code. */
+async function main(runtime: SampleRuntime): Promise<number> {
   const begun = performance.now();
+  await needPorts();
   if (runtime === "executable") {
     await build(undefined, executable);
     tell("The executable is built: dist/pillion", begun);
   }
   const started = performance.now();
-  const sample = await startSample(runtime ?? "executable", dataDir);
-  const limit = setTimeout(() => void sample.stop(), limitSeconds * 1000);
+  const sample = startSample(runtime, dataDir);
+  const over = sample.exited.then((code): number => {
+    throw new Error(`the sample ended with exit code ${code}`);
+  });
+  const late = values.keep
+    ? new Promise<never>(() => undefined)
+    : new Promise<never>((_, reject) => {
+        setTimeout(() => reject(new Error(`it took longer than ${limitSeconds} s`)), limitSeconds * 1000);
+      });
   try {
-    const orders = await sample.api("orders", 60);
-    const shipping = await sample.api("shipping", 60);
-    tell(`Two services and their runtime are ready (${runtime})`, started);
-    await Promise.race([
-      placeAndShip(orders, shipping),
-      sample.exited.then((code) => {
-        throw new Error(`the sample ended with exit code ${code}`);
-      }),
-    ]);
-    clearTimeout(limit);
-    if (values.keep) await explore(orders);
+    const code = await Promise.race([work(sample, started, runtime).then(() => 0), over, late, interrupted]);
+    if (values.keep && code === 0) await Promise.race([over, interrupted]);
+    else if (code !== 0) return code;
   } catch (error) {
     console.error(sample.log());
     throw error;
   } finally {
-    clearTimeout(limit);
-    await sample.stop();
+    await sample.stop().catch(() => undefined);
   }
   console.log(`State, invocation and events all worked: ${((performance.now() - begun) / 1000).toFixed(1)} s.`);
+  return 0;
 }
 
 try {
-  await main();
+  process.exitCode = await main(runtime);
 } catch (error) {
   console.error(`quickstart failed: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

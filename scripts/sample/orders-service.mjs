@@ -24,7 +24,8 @@ await server.invoker.listen(
 
 await server.invoker.listen(
   "order",
-  async ({ query }) => server.client.state.get(store, new URLSearchParams(query).get("id")),
+  // The SDK gives path and query.
+  async ({ query }) => server.client.state.get(store, new URL(query, "http://orders").searchParams.get("id")),
   { method: HttpMethod.GET },
 );
 

@@ -59,8 +59,8 @@ function isFree(port: number): Promise<boolean> {
 }
 
 /** Throws with advice when a port of the sample's services is taken. */
-async function needPorts(ports: readonly number[]): Promise<void> {
-  for (const port of ports) {
+export async function needPorts(): Promise<void> {
+  for (const port of [6101, 6102]) {
     if (await isFree(port)) continue;
     throw new Error(
       `port ${port}, on which a service of the sample listens, is taken: end the program that holds it (another quickstart, perhaps), or change appPort in scripts/sample/dapr.yaml`,
@@ -69,8 +69,7 @@ async function needPorts(ports: readonly number[]): Promise<void> {
 }
 
 /** Starts the sample with its data in a folder. */
-export async function startSample(runtime: SampleRuntime, dataDir: string): Promise<SampleRun> {
-  await needPorts([6101, 6102]);
+export function startSample(runtime: SampleRuntime, dataDir: string): SampleRun {
   const [program = "", ...before] = pillionCommand(runtime);
   const child: ChildProcess = spawn(program, [...before, "run", "-f", "scripts/sample", "--data-dir", dataDir], {
     cwd: root,

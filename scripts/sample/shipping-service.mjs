@@ -15,6 +15,7 @@ async function ship({ id }) {
   const answer = await fetch(`${pillion}/order?id=${encodeURIComponent(id)}`, { headers: { "dapr-app-id": "orders" } });
   if (!answer.ok) throw new Error(`could not read order "${id}": ${answer.status} ${await answer.text()}`);
   const order = await answer.json();
+  if (order.id !== id) throw new Error(`asked for order "${id}", was given "${order.id}"`);
   const parcel = { number: `P${id.slice(6)}`, to: order.city, grams: order.quantity * 450 };
   await client.state.save("statestore", [{ key: parcel.number, value: parcel }]);
   const told = await fetch(`${pillion}/v1.0/publish/pubsub/order-shipped`, {
