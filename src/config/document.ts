@@ -1,5 +1,6 @@
 import type * as Yaml from "yaml";
 import type { Finding } from "./finding.ts";
+import { indentQuoted } from "./indent-quoted.ts";
 import { type Dialect, resolvePlain } from "./scalar.ts";
 
 /** A YAML document as plain values, which still knows where each of them stands. */
@@ -110,9 +111,6 @@ function splitChunks(text: string): Chunk[] {
   return chunks;
 }
 
-/** More than anything around it is indented by. */
-const wideIndent = " ".repeat(64);
-
 /** Reads all documents of a file. Empty documents are left out; those that are no YAML become findings. */
 export async function readDocuments(file: string, text: string, dialect: Dialect): Promise<ReadDocuments> {
   const yaml = await import("yaml");
@@ -129,10 +127,12 @@ export async function readDocuments(file: string, text: string, dialect: Dialect
         logLevel: "silent",
       });
     let document = parse(chunk.text);
-    if (document.errors[0]?.message.startsWith("Missing closing") && /^\t/m.test(chunk.text)) {
-      // compat: Go's reader lets the lines of quoted text begin with tabs.
+    for (let source: string | undefined = chunk.text; ; document = parse(source)) {
+      const [first] = document.errors;
+      const quote = /^Missing closing (['"])quote/.exec(first?.message ?? "")?.[1];
+      source = first && quote && indentQuoted(source, quote, first.pos[0]);
+      if (source === undefined || source === "") break;
       counter = new yaml.LineCounter();
-      document = parse(chunk.text.replace(/^\t+/gm, (tabs) => wideIndent.repeat(tabs.length)));
     }
     const lineAt = (offset: number) => chunk.line + Math.max(0, counter.linePos(offset).line - 1);
     const [fault] = document.errors;

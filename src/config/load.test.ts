@@ -136,16 +136,27 @@ spec:
   assert.equal(componentLogName(found), "123 (state.redis/v1)");
 });
 
-test("lines of quoted text may begin with tabs", async () => {
-  const value = 'value: \'{\n\t  "/a": "/b",\n\t\t"/c": "it\'\'s"\n\t}\'';
-  const text = `${component("one")}  metadata:\n  - name: x\n    ${value}\n---\n${component("two")}\tbroken: 'a\n`;
-  const { components, warnings } = await load({ "r/a.yaml": text });
-  assert.equal(components[0]?.metadata[0]?.value, '{ "/a": "/b", "/c": "it\'s" }');
+test("quoted text may be indented as it likes", async () => {
+  const texts: Record<string, string> = {
+    '\'{\n\t  "/a": "/b",\n\t\t"/c": "it\'\'s"\n\t}\'': `{ "/a": "/b", "/c": "it's" }`,
+    '\'{\n "a": 1,\n\n  "b": 2\n}\'': '{ "a": 1,\n"b": 2 }',
+    '"{ \\"a\\\\\n\t b\\\n c\n d\n"': '{ "a\\ bc d ',
+    "'''a\nb'''": "'a b'",
+  };
+  for (const [value, expected] of Object.entries(texts)) {
+    const items = `  metadata:\n  - name: w\n    value: 'one\n two'\n  - name: x\n    value: ${value}\n`;
+    const { components, warnings } = await load({ "r/a.yaml": component("one") + items });
+    assert.deepEqual(warnings, []);
+    assert.deepEqual(
+      components[0]?.metadata.map((item) => item.value),
+      ["one two", expected],
+    );
+  }
+  const open = `${component("one")}---\n${component("two")}  metadata:\n  - name: x\n    value: 'a\n\tb\n`;
+  const { components, warnings } = await load({ "r/a.yaml": open });
   assert.equal(components.length, 1);
-  assert.deepEqual(
-    warnings.map(({ line }) => line),
-    [22],
-  );
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0]?.message ?? "", /^Missing closing/);
 });
 
 test("folders, files and documents keep their order; other kinds and files are passed over", async () => {
