@@ -156,10 +156,12 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
     } catch (error) {
       answer = errorAnswer(error);
     }
-    const end = (response: Response): Response =>
-      finish(passage?.request ?? request, isTraced, start, response, passage?.failure);
-    if (answer instanceof Response) return end(answer);
-    return answer.then(end, (error) => end(errorAnswer(error)));
+    if (answer instanceof Response)
+      return finish(passage?.request ?? request, isTraced, start, answer, passage?.failure);
+    return answer.then(
+      (response) => finish(passage?.request ?? request, isTraced, start, response, passage?.failure),
+      (error) => finish(passage?.request ?? request, isTraced, start, errorAnswer(error), passage?.failure),
+    );
   };
 }
 
