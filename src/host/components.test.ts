@@ -32,7 +32,15 @@ function world() {
   const lines: string[] = [];
   const secrets: { value: string | undefined } = { value: "first" };
   const note = (line: string): void => void lines.push(line);
-  const log: Log = { debug: () => {}, info: note, warn: note, error: note, fatal: note, scope: () => log, level: "info" };
+  const log: Log = {
+    debug: () => {},
+    info: note,
+    warn: note,
+    error: note,
+    fatal: note,
+    scope: () => log,
+    level: "info",
+  };
   const driver = (type: string, instance: (context: DriverContext) => object): Driver =>
     ({
       type,
@@ -100,7 +108,9 @@ test("what waited and fails is judged by itself, not by its secret store", async
   await components.apply(withSecret("a", { ignoreErrors: true }));
   assert.equal(await components.apply(resource("vault", "secretstores.fake")), true);
   assert.deepEqual([components.has("vault"), components.has("a")], [true, false]);
-  assert.ok(lines().some((line) => line.startsWith("Ignoring error processing component: process component a error: ")));
+  assert.ok(
+    lines().some((line) => line.startsWith("Ignoring error processing component: process component a error: ")),
+  );
   await assert.rejects(components.apply(withSecret("b")), /^Error: process component b error: .*wrong password$/);
 });
 

@@ -25,7 +25,10 @@ test("what differs anywhere is not equal", () => {
   const pairs: [unknown, unknown][] = [
     [{ a: 1 }, { a: 1, b: undefined }],
     [{ a: undefined }, { b: undefined }],
-    [[1, 2], [2, 1]],
+    [
+      [1, 2],
+      [2, 1],
+    ],
     [[], {}],
     [{ a: { b: [1, { c: "x" }] } }, { a: { b: [1, { c: "y" }] } }],
     [null, {}],

@@ -102,9 +102,8 @@ export function createReload({ source, clock, log, intervalMs }: ReloadPorts): R
   /** False: something could not be read, and is to be tried again soon. */
   async function read(to: ReloadTargets): Promise<boolean> {
     // A folder that was made anew under its old name is another one to the watcher.
-    const stopOld = stopWatch;
+    stopWatch();
     stopWatch = source.watch(noticed);
-    stopOld();
     let found: FolderResources;
     try {
       found = await source.listFolders();
