@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { measures } from "../bench/measures/catalog.ts";
 import { catalog } from "../components/catalog.gen.ts";
 import type { GrpcPart } from "../src/api/grpc/part.ts";
 import type { Route } from "../src/api/http/route.ts";
@@ -118,10 +119,12 @@ function commandsTable(): string {
   return `| command | what it does |\n| --- | --- |\n${rows.join("\n")}`;
 }
 
+/** What the last bench wrote for README, and the command behind each part of it. */
 function figures(): string {
   const path = join(root, "bench/results.md");
-  if (existsSync(path)) return readFileSync(path, "utf8").trim();
-  return "No figures are checked in. `npm run build && npm run bench` measures this machine.";
+  const results = existsSync(path) ? readFileSync(path, "utf8").trim() : "No results are checked in.";
+  const rows = measures.map(({ name, title, setup }) => `| ${title} | ${setup} | \`npm run bench -- ${name}\` |`);
+  return `${results}\n\n| figure | how it is made | by |\n| --- | --- | --- |\n${rows.join("\n")}`;
 }
 
 /** Replaces what stands between `<!-- name -->` and `<!-- /name -->`. */
