@@ -1,9 +1,12 @@
+/** Over which API a message came: whether its failure is repeated can depend on that API's status codes. gRPC by default. */
+export type PublishWire = "http" | "grpc";
 /** A message on its way to a broker. `data` is what subscribers get, envelope included. */
 export interface PublishMessage {
   readonly topic: string;
   readonly data: Uint8Array;
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly wire?: PublishWire;
 }
 /** A message that a broker hands over. */
 export interface IncomingMessage {
@@ -29,6 +32,7 @@ export interface BulkEntry {
   readonly data: Uint8Array;
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly wire?: PublishWire;
 }
 export interface Subscription {
   /** Takes no new message, waits for those in the handler, then gives up the subscription. */

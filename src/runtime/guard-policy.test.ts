@@ -8,15 +8,16 @@ import { createSeededRandom } from "../kit/seeded-random.ts";
 import { createVirtualClock } from "../kit/virtual-clock.ts";
 import { createPolicy } from "../resiliency/policy.ts";
 import { retryDefaults } from "../resiliency/retry.ts";
+import { type CodeMatch, readCodeMatch } from "../resiliency/status-codes.ts";
 import { underPolicy } from "./guard-policy.ts";
 
 const nothing = (): void => undefined;
 const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 const { signal } = new AbortController();
 
-function policies(maxRetries: number, timeoutMs = 0) {
+function policies(maxRetries: number, timeoutMs = 0, match?: CodeMatch) {
   const clock = createVirtualClock();
-  const retry = { ...retryDefaults, pauseMs: 10, maxRetries };
+  const retry = { ...retryDefaults, pauseMs: 10, maxRetries, ...(match && { match }) };
   const ports = { clock, random: createSeededRandom(1), log };
   const policy = createPolicy({ name: "s", timeoutMs, retry, breaker: undefined, meter: undefined }, ports);
   return { clock, resiliency: { outbound: () => policy } };
@@ -178,4 +179,41 @@ test("bulk publishing repeats the entries that failed and answers those that sti
     ["never: no never"],
   );
   assert.deepEqual(seen, [["good", "once", "never"], ["once", "never"], ["never"]]);
+});
+
+test("a publish is repeated by the code of its component, as the publisher's API knows it", async () => {
+  const cases = [
+    ["grpc", 14, 3],
+    ["grpc", 9, 1],
+    ["http", 14, 3],
+    ["http", 9, 1],
+  ] as const;
+  for (const [wire, code, expected] of cases) {
+    const { clock, resiliency } = policies(2, 0, readCodeMatch("500-599", "14"));
+    let tries = 0;
+    const refuse = (): Promise<never> => {
+      tries++;
+      return Promise.reject(new DriverError("failed", "no", { code }));
+    };
+    const broker: PubSub = {
+      features: [],
+      publish: refuse,
+      bulkPublish: refuse,
+      subscribe: absent,
+      close: async () => undefined,
+    };
+    const guarded = underPolicy("pubsub", "b", broker, resiliency);
+    const body = { data: new Uint8Array(), contentType: "", metadata: {}, wire };
+    const sent = [
+      () => guarded.publish({ topic: "t", ...body }, signal),
+      () => guarded.bulkPublish?.("t", [{ entryId: "a", ...body }], {}, signal) ?? Promise.resolve(),
+    ];
+    for (const send of sent) {
+      tries = 0;
+      const refused = assert.rejects(send(), { message: "no" });
+      await clock.advance(100);
+      await refused;
+      assert.equal(tries, expected, `${wire} ${code}`);
+    }
+  }
 });

@@ -1,7 +1,8 @@
 import type { Category, Contracts } from "../driver/define.ts";
 import { DriverError, type DriverErrorKind } from "../driver/errors.ts";
-import type { BulkEntry, PubSub } from "../driver/pubsub.ts";
+import type { BulkEntry, PublishMessage, PublishWire, PubSub } from "../driver/pubsub.ts";
 import type { StateDelete, StateSet, StateStore } from "../driver/state.ts";
+import { httpStatusFromGrpc } from "../errors/http-status.ts";
 import type { Policy, PolicyUse } from "../kit/policy.ts";
 import type { PolicyProvider } from "../resiliency/provider.ts";
 import type { ComponentKind } from "../resiliency/target.ts";
@@ -49,6 +50,16 @@ const driverUse: PolicyUse<unknown> = {
   judge: (error) => (isPermanent(error) || (error instanceof ItemsFailed && !error.isRepeatable) ? "stop" : undefined),
 };
 
+/** compat: pkg/runtime/pubsub/publish_resiliency.go looks up a broker's failure among the codes of the publisher's API. */
+function publishUse(wire: PublishWire | undefined): PolicyUse<unknown> {
+  return {
+    judge(error) {
+      if (!DriverError.is(error) || error.code === undefined) return driverUse.judge?.(error);
+      return wire === "http" ? httpStatusFromGrpc(error.code) : error.code;
+    },
+  };
+}
+
 /** Puts the outbound policy of a component around its operations; the same instance where none applies. */
 export function underPolicy<C extends Category>(
   category: C,
@@ -63,7 +74,13 @@ export function underPolicy<C extends Category>(
   const guarded: Record<string, unknown> = Object.create(instance) as Record<string, unknown>;
   for (const method of wholes[category] ?? []) {
     const operation = plain[method];
-    if (typeof operation === "function") guarded[method] = whole(policy, instance, operation as Operation);
+    if (typeof operation === "function")
+      guarded[method] = whole(
+        policy,
+        instance,
+        operation as Operation,
+        category === "pubsub" ? useOfMessage : plainUse,
+      );
   }
   if (category === "state") Object.assign(guarded, stateBulks(policy, instance as StateStore));
   if (category === "pubsub") Object.assign(guarded, publishBulk(policy, instance as PubSub));
@@ -72,10 +89,22 @@ export function underPolicy<C extends Category>(
 
 type Operation = (...args: unknown[]) => Promise<unknown>;
 
-function whole(policy: Policy, instance: unknown, operation: Operation): Operation {
+const plainUse = (): PolicyUse<unknown> => driverUse;
+const useOfMessage = (message: unknown): PolicyUse<unknown> => publishUse((message as PublishMessage).wire);
+
+function whole(
+  policy: Policy,
+  instance: unknown,
+  operation: Operation,
+  useOf: (request: unknown) => PolicyUse<unknown>,
+): Operation {
   return (...args) => {
     const given = args.slice(0, -1);
-    return policy.run((signal) => operation.apply(instance, [...given, signal]), args.at(-1) as AbortSignal, driverUse);
+    return policy.run(
+      (signal) => operation.apply(instance, [...given, signal]),
+      args.at(-1) as AbortSignal,
+      useOf(given[0]),
+    );
   };
 }
 
@@ -96,11 +125,12 @@ function publishBulk(policy: Policy, broker: PubSub): Partial<Pick<PubSub, "bulk
   if (bulkPublish === undefined) return {};
   return {
     async bulkPublish(topic, entries, metadata, signal) {
-      const outcome = await eachItem<BulkEntry>(policy, entries, signal, async (some, attempt) => {
+      const publish = async (some: readonly BulkEntry[], attempt: AbortSignal) => {
         const failed = await bulkPublish.call(broker, topic, some, metadata, attempt);
         const errors = new Map(failed.map(({ entryId, error }) => [entryId, error]));
         return some.map(({ entryId }) => errors.get(entryId) ?? null);
-      });
+      };
+      const outcome = await eachItem(policy, entries, signal, publish, publishUse(entries[0]?.wire));
       return entries.flatMap(({ entryId }, at) => {
         const error = outcome[at] ?? null;
         return error === null ? [] : [{ entryId, error }];
@@ -115,6 +145,7 @@ async function eachItem<R>(
   requests: readonly R[],
   signal: AbortSignal,
   operation: (requests: readonly R[], signal: AbortSignal) => Promise<readonly (Error | null)[]>,
+  use: PolicyUse<unknown> = driverUse,
 ): Promise<readonly (Error | null)[]> {
   const outcome = new Array<Error | null>(requests.length).fill(null);
   let open = requests.map((_, at) => at);
@@ -133,7 +164,7 @@ async function eachItem<R>(
     if (failed.length > 0) throw new ItemsFailed(open.length > 0);
   };
   try {
-    await policy.run(attempt, signal, driverUse);
+    await policy.run(attempt, signal, use);
   } catch (error) {
     if (error instanceof ItemsFailed) return outcome;
     if (!isAnswered) throw error;

@@ -148,7 +148,7 @@ test("raw payloads go out as they are, with the metadata of the query", async ()
   assert.equal((await post(path, data, json, "PUT")).status, 204);
   assert.deepEqual(
     [...driver.published],
-    [{ topic: "t", data, contentType: "", metadata: { rawPayload: "true", partitionKey: "k" } }],
+    [{ topic: "t", data, contentType: "", metadata: { rawPayload: "true", partitionKey: "k" }, wire: "http" }],
   );
 });
 

@@ -53,7 +53,7 @@ export function pubsubHttp(pubsub: PubSub): readonly Route[] {
     }
     const contentType = request.headers.get("content-type") ?? "";
     const isRaw = pubsub.isRaw(broker, metadata);
-    await publisher.publish(broker, { topic, data, contentType, metadata, isRaw }, request.call);
+    await publisher.publish(broker, { topic, data, contentType, metadata, isRaw, wire: "http" }, request.call);
     return emptyAnswer();
   };
 
@@ -70,7 +70,11 @@ export function pubsubHttp(pubsub: PubSub): readonly Route[] {
       throw fail("pubsubEventsBody", { ...place, reason: cause instanceof Error ? cause.message : String(cause) });
     }
     const entries = readBulkBody(body, place);
-    const { failed, error } = await publisher.bulkPublish(broker, { topic, entries, metadata, isRaw }, request.call);
+    const { failed, error } = await publisher.bulkPublish(
+      broker,
+      { topic, entries, metadata, isRaw, wire: "http" },
+      request.call,
+    );
     return error === undefined ? emptyAnswer() : failedAnswer(failed, error);
   };
 

@@ -1,3 +1,5 @@
+import type { PublishWire } from "../../driver/pubsub.ts";
+
 /** Metadata of a request, a message or a subscription. */
 export type Metadata = Readonly<Record<string, string>>;
 
@@ -9,6 +11,7 @@ export interface PublishRequest {
   readonly metadata: Metadata;
   /** The data goes to the broker as it is, without an envelope. */
   readonly isRaw: boolean;
+  readonly wire?: PublishWire;
 }
 
 export interface BulkPublishEntry {
@@ -24,6 +27,7 @@ export interface BulkPublishRequest {
   readonly entries: readonly BulkPublishEntry[];
   readonly metadata: Metadata;
   readonly isRaw: boolean;
+  readonly wire?: PublishWire;
 }
 
 export interface FailedEntry {

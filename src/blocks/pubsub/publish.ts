@@ -1,4 +1,4 @@
-import type { BulkEntry } from "../../driver/pubsub.ts";
+import type { BulkEntry, PublishWire } from "../../driver/pubsub.ts";
 import { type ApiError, fail } from "../../errors/error.ts";
 import { encodeUtf8 } from "../../kit/bytes.ts";
 import { type Call, type Span, type Trace, zeroTraceparent } from "../../kit/call.ts";
@@ -16,6 +16,10 @@ import { isTopicAllowed } from "./scope.ts";
 export interface BulkPublishResult {
   readonly failed: readonly FailedEntry[];
   readonly error?: ApiError;
+}
+
+function wireOf({ wire }: { readonly wire?: PublishWire }): { readonly wire?: PublishWire } | undefined {
+  return wire === undefined ? undefined : { wire };
 }
 
 /** Publishing without its wires. Every failure is an ApiError. */
@@ -139,9 +143,10 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
   ): BulkEntry {
     const { entryId, data, contentType } = entry;
     const metadata = entry.metadata === null ? null : { ...request.metadata, ...entry.metadata };
-    if (request.isRaw) return { entryId, data, contentType, metadata: metadata ?? nothing };
+    const wire = wireOf(request);
+    if (request.isRaw) return { entryId, data, contentType, metadata: metadata ?? nothing, ...wire };
     const wrapped = wrap(broker, request.topic, { data, contentType, metadata }, beginEntry(call.trace, spans));
-    return { entryId, data: wrapped, contentType: cloudEventType, metadata: metadata ?? nothing };
+    return { entryId, data: wrapped, contentType: cloudEventType, metadata: metadata ?? nothing, ...wire };
   }
 
   async function publishAll(
@@ -174,7 +179,8 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
       const started = clock.monotonic();
       let succeeded = false;
       try {
-        await broker.pubsub.publish({ topic: topicOf(broker, topic), data, contentType, metadata }, call.signal);
+        const message = { topic: topicOf(broker, topic), data, contentType, metadata, ...wireOf(request) };
+        await broker.pubsub.publish(message, call.signal);
         succeeded = true;
       } catch (cause) {
         throw fail("pubsubPublish", { pubsub: broker.name, topic, reason: reasonOf(cause) }, { cause });

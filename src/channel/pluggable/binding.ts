@@ -1,8 +1,8 @@
-import { type Binding, bindingDirections } from "../../driver/bindings.ts";
+import { type Binding, type BindingHandler, bindingDirections } from "../../driver/bindings.ts";
 import type { DriverContext } from "../../driver/context.ts";
 import { InputBinding, OutputBinding, type ReadResponse } from "../../gen/dapr/proto/components/v1/bindings_pb.ts";
 import { type ComponentConnection, connectComponent } from "./connection.ts";
-import { openEventStream } from "./event-stream.ts";
+import { type EventStream, openEventStream } from "./event-stream.ts";
 
 /** Opens a binding behind a socket, in the directions that its services and the metadata of the component allow. */
 export async function openBinding(
@@ -27,11 +27,15 @@ export async function openBinding(
     const operations = isOutput
       ? (await connection.call(OutputBinding.method.listOperations, {}, context.signal)).operations
       : [];
+    const input = isInput ? inputOf(connection, context) : undefined;
     return {
       operations,
       ...(isOutput && outputOf(connection)),
-      ...(isInput && inputOf(connection, context)),
-      close: () => connection.close(),
+      ...(input && { read: input.read }),
+      async close() {
+        await input?.close();
+        await connection.close();
+      },
     };
   } catch (error) {
     await connection.close();
@@ -49,15 +53,26 @@ function outputOf(connection: ComponentConnection): Required<Pick<Binding, "invo
   };
 }
 
-function inputOf(connection: ComponentConnection, context: DriverContext): Required<Pick<Binding, "read">> {
+/** How long late events are still refused by name before the component is left alone. */
+const lingerMs = 250;
+
+function inputOf(connection: ComponentConnection, context: DriverContext) {
+  let current: EventStream | undefined;
+  async function end(): Promise<void> {
+    const stream = current;
+    current = undefined;
+    await stream?.end();
+  }
   return {
-    read: (handle, signal) =>
-      openEventStream({
+    async read(handle: BindingHandler) {
+      await end();
+      const stream = await openEventStream({
         connection,
         context,
         method: InputBinding.method.read,
         atOnce: Number.POSITIVE_INFINITY,
         what: "binding message",
+        settlesLate: true,
         async settle({ data, metadata, messageId }: ReadResponse) {
           try {
             return { messageId, responseData: await handle({ data, metadata }) };
@@ -66,7 +81,15 @@ function inputOf(connection: ComponentConnection, context: DriverContext): Requi
             return { messageId, responseError: { message } };
           }
         },
-        signal,
-      }),
+      });
+      current = stream;
+      // The stream stays after the reader: the handler refuses what still comes, and the component learns of it.
+      return { close: () => stream.drain() };
+    },
+    async close() {
+      if (current === undefined) return;
+      await context.clock.sleep(lingerMs);
+      await end();
+    },
   };
 }

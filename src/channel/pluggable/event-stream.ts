@@ -21,24 +21,29 @@ export interface EventStreamOptions<I extends DescMessage, O extends DescMessage
   readonly what: string;
   /** Resolves with what the component is told of the event; never rejects. */
   settle(event: MessageShape<O>): Promise<MessageInitShape<I>>;
-  readonly signal: AbortSignal;
+  /** Events that come while the stream drains are settled too, which has to refuse them; otherwise they are left unanswered. */
+  readonly settlesLate: boolean;
+  /** Cuts the stream. */
+  readonly signal?: AbortSignal;
 }
 
 /** Events that a component brings. */
 export interface EventStream {
-  /** Takes no new event, waits for those in hand and their answers, then ends the stream. */
-  close(): Promise<void>;
+  /** Waits for the events in hand and their answers; the stream stays for late ones. */
+  drain(): Promise<void>;
+  /** Drains and ends the stream. */
+  end(): Promise<void>;
 }
 
 /** Takes events from a component until closed. A lost stream is opened again. Rejects when the component cannot be reached at all. */
 export async function openEventStream<I extends DescMessage, O extends DescMessage>(
   options: EventStreamOptions<I, O>,
 ): Promise<EventStream> {
-  const { connection, method, greeting, atOnce, what, settle, signal } = options;
+  const { connection, method, greeting, atOnce, what, settle, settlesLate, signal } = options;
   const { clock, log } = options.context;
   const stop = new AbortController();
-  const giveUp = (): void => stop.abort(signal.reason);
-  signal.addEventListener("abort", giveUp);
+  const giveUp = (): void => stop.abort(signal?.reason);
+  signal?.addEventListener("abort", giveUp);
   const inHand = new Set<Promise<void>>();
   let isClosing = false;
   let pauseMs = firstPauseMs;
@@ -62,7 +67,7 @@ export async function openEventStream<I extends DescMessage, O extends DescMessa
     try {
       for await (const event of messages) {
         pauseMs = firstPauseMs;
-        if (isClosing) continue;
+        if (isClosing && !settlesLate) continue;
         const work = answer(event, answers).finally(() => inHand.delete(work));
         inHand.add(work);
         if (inHand.size >= atOnce) await Promise.race(inHand);
@@ -89,16 +94,20 @@ export async function openEventStream<I extends DescMessage, O extends DescMessa
   }
 
   const running = run(await open());
+  async function drain(): Promise<void> {
+    isClosing = true;
+    await Promise.all(inHand);
+  }
   return {
-    async close() {
-      isClosing = true;
-      await Promise.all(inHand);
+    drain,
+    async end() {
+      await drain();
       outbox.end();
       const cancel = clock.after(endMs, () => stop.abort());
       await running;
       cancel();
       stop.abort();
-      signal.removeEventListener("abort", giveUp);
+      signal?.removeEventListener("abort", giveUp);
     },
   };
 }

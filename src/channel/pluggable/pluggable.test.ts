@@ -327,9 +327,12 @@ describe("a binding", () => {
     outbox.put({ data: Uint8Array.of(1), messageId: "2", metadata: { bad: "1" } });
     while (told.length < 2) await new Promise<void>((resolve) => setImmediate(resolve));
     await reader?.close();
+    outbox.put({ data: Uint8Array.of(1), messageId: "3", metadata: { bad: "late" } });
+    while (told.length < 3) await new Promise<void>((resolve) => setImmediate(resolve));
     assert.deepEqual(told, [
       ["1", "yes", undefined],
       ["2", "", "no"],
+      ["3", "", "no"],
     ]);
   });
 

@@ -77,6 +77,7 @@ export async function openPubSub(
               };
               return { ackMessageId: id, ...(delivery === "retry" && refusal) };
             },
+            settlesLate: false,
             signal,
           });
           return {
@@ -87,7 +88,7 @@ export async function openPubSub(
                 isPaused = true;
                 await hold("pause");
               }
-              await subscription.close();
+              await subscription.end();
             },
           };
         } catch (error) {
