@@ -6,6 +6,7 @@ import { createOutbox, type Outbox } from "./outbox.ts";
 
 const firstPauseMs = 100;
 const longestPauseMs = 5000;
+const lingerMs = 100;
 /** How long a component gets to end the stream after the last answer. */
 const endMs = 500;
 
@@ -101,7 +102,10 @@ export async function openEventStream<I extends DescMessage, O extends DescMessa
   return {
     drain,
     async end() {
+      const hasWaited = inHand.size > 0;
       await drain();
+      // compat: upstream's stream outlives its subscription; what the last answer sets off still finds it.
+      if (hasWaited) await clock.sleep(lingerMs);
       outbox.end();
       const cancel = clock.after(endMs, () => stop.abort());
       await running;

@@ -441,7 +441,7 @@ describe("a broker", () => {
   });
 
   it("closes after the message in hand is acknowledged, and pauses the component first", async () => {
-    const { context, asked, calls, streams, until } = broker();
+    const { context, clock, asked, calls, streams, until } = broker();
     const pubsub = await openPubSub("/s/x.sock", properties, context);
     const answer = Promise.withResolvers<Delivery>();
     let got = 0;
@@ -460,6 +460,8 @@ describe("a broker", () => {
     await until(() => calls.includes("pause"));
     streams[0]?.send("2");
     answer.resolve("ack");
+    await until(() => acks(asked).length === 1);
+    await clock.advance(1000);
     await closed;
     assert.deepEqual([got, acks(asked)], [1, [["1", false]]]);
     await (await pubsub.subscribe({ topic: "t", metadata: {} }, async () => "ack", signal)).close();
