@@ -30,7 +30,7 @@ const defaultTimeoutMs = 10_000;
 
 /**
  * Makes the exporters that the configuration asks for; undefined when it asks for none. Each has its own queue, and its code is
- * loaded with its first batch. Throws when a protocol is unknown.
+ * loaded with its first batch. Throws when a protocol is unknown or Zipkin's endpoint is no URL.
  */
 export function createSpanExport(ports: SpanExportPorts): SpanExport | undefined {
   const { tracing } = ports;
@@ -39,6 +39,9 @@ export function createSpanExport(ports: SpanExportPorts): SpanExport | undefined
     exporters.push(["stdout", async () => (await import("./export/stdout.ts")).createStdoutExporter(ports.log)]);
   }
   if (tracing.zipkinEndpoint !== "") {
+    if (!/^https?:\/\/[^/]/i.test(tracing.zipkinEndpoint) || !URL.canParse(tracing.zipkinEndpoint)) {
+      throw new Error(`invalid collector URL "${tracing.zipkinEndpoint}": write http://host:port/api/v2/spans`);
+    }
     exporters.push([
       "Zipkin",
       async () => {

@@ -12,10 +12,8 @@ export interface ZipkinOptions {
 /** Attributes that name the other side, the most telling first. */
 const remoteNames = ["server.address", "net.peer.name", "db.name"] as const;
 
-/** Exports in Zipkin's JSON, version 2. Throws when the URL is none. */
+/** Exports in Zipkin's JSON, version 2. */
 export function createZipkinExporter({ url, resource, userAgent }: ZipkinOptions): SpanExporter {
-  if (!URL.canParse(url))
-    throw new Error(`the Zipkin endpoint "${url}" is no URL: write http://host:port/api/v2/spans`);
   return {
     async send(spans, signal) {
       const body = JSON.stringify(spans.map((span) => zipkinSpan(span, resource)));
