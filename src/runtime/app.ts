@@ -23,6 +23,9 @@ export interface App {
   start(changed: (isHealthy: boolean) => Promise<void>, signal: AbortSignal): Promise<void>;
   /** Resolves when a healthy app turns unhealthy; never without health checks. */
   unhealthy(): Promise<void>;
+  /** Probes no more; resolves when no call of the app is under way, or after `mostMs`. */
+  drain(mostMs?: number): Promise<void>;
+  /** Cuts what is under way. */
   close(): void;
 }
 
@@ -33,6 +36,9 @@ export interface AppPorts {
   /** Around the calls of an app that speaks HTTP. */
   readonly pipeline?: AppMiddleware | undefined;
 }
+
+/** How often it is looked whether calls have ended, when the sidecar stops. */
+const drainPollMs = 20;
 
 /** Opens the ways into the app that the options name; without a port there are none. */
 export async function createApp({ platform, options, log, pipeline }: AppPorts): Promise<App> {
@@ -106,6 +112,17 @@ export async function createApp({ platform, options, log, pipeline }: AppPorts):
       probing.start();
     },
     unhealthy: () => turnedUnhealthy.promise,
+    async drain(mostMs = Number.POSITIVE_INFINITY) {
+      health.current?.stop();
+      const channel = http ?? grpc?.channel;
+      const end = platform.clock.monotonic() + mostMs;
+      // One call may end just before another, which waited for it, begins: only twice none is none.
+      let quiet = (channel?.busy ?? 0) > 0 ? 0 : 2;
+      while (quiet < 2 && platform.clock.monotonic() < end) {
+        await platform.clock.sleep(drainPollMs);
+        quiet = (channel?.busy ?? 0) > 0 ? 0 : quiet + 1;
+      }
+    },
     close() {
       health.current?.stop();
       http?.close();

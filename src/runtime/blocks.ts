@@ -60,6 +60,8 @@ export interface Blocks {
   appReady(signal: AbortSignal): Promise<void>;
   holdEvents(): Promise<void>;
   appUnhealthy(): Promise<void>;
+  /** The other sidecars of the process do not find this one any more. */
+  leave(): void;
   close(): Promise<void>;
 }
 
@@ -145,6 +147,7 @@ export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
       await Promise.all([pubsub.subscriptions.stop(), bindings.inputs.stop()]);
     },
     appUnhealthy: () => app.unhealthy(),
+    leave: () => withdraw(),
     async close() {
       withdraw();
       await invoke.close();

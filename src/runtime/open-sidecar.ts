@@ -250,7 +250,10 @@ async function openSteps(
       await reload.stop();
       // Events first: what an app does with those in flight may need the APIs. Then calls, which need all the rest.
       await blocks.holdEvents();
+      blocks.leave();
       await listeners.close(cutMs);
+      // Calls of the other sidecars of this process come without a listener.
+      await app.drain(cutMs);
       await opening.run();
     },
   };

@@ -91,6 +91,38 @@ test("of three apps in one process a change restarts the sidecar that it belongs
   assert.equal(await run.stop(), 0);
 });
 
+test("a call between apps of one process is answered although the sidecar of its callee restarts meanwhile", async () => {
+  const { path } = temporaryFolder();
+  const [port = 0] = await freePorts(1);
+  const script = join(path, "slow.mjs");
+  writeFileSync(
+    script,
+    `import { createServer } from "node:http";
+createServer((request, response) => {
+  if (request.url !== "/slow") return response.end("{}");
+  console.log("in the call");
+  setTimeout(() => response.end("done"), 1000);
+}).listen(${port}, "127.0.0.1");`,
+  );
+  mkdirSync(join(path, "b/resources"), { recursive: true });
+  mkdirSync(join(path, "a"));
+  const template = `version: 1
+apps:
+  - {appID: a, appDirPath: a}
+  - {appID: b, appDirPath: b, resourcesPaths: [resources], appPort: ${port}, command: ${JSON.stringify([node, script])}}
+`;
+  writeFileSync(join(path, "dapr.yaml"), template);
+  using run = startRun(["-f", "."], { cwd: path });
+  const [a = ""] = await Promise.all([run.ready("a"), run.ready("b")]);
+  const slow = fetch(`${a}/v1.0/invoke/b/method/slow`);
+  await run.printed("in the call");
+  writeFileSync(join(path, "b/resources/resiliency.yaml"), resiliency("careful"));
+  // This one finds the sidecar closed, and is tried again until it is back.
+  const [early, late] = await Promise.all([slow, slow.then(() => fetch(`${a}/v1.0/invoke/b/method/x`))]);
+  assert.deepEqual([early.status, await early.text(), late.status], [200, "done", 200]);
+  assert.equal(await run.stop(), 0);
+});
+
 /** A daprd process with an app that notes its events. */
 async function withApp(
   resources: readonly string[],

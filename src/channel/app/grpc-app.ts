@@ -35,6 +35,8 @@ export interface GrpcApp extends GrpcAppChannel {
   readonly probe: GrpcAppChannel["unary"];
   /** Any call as frames, for proxying: past the limit, with the token. */
   raw(path: string, frames: AsyncIterable<Uint8Array>, options: CallOptions): RawAnswer;
+  /** Calls that are not done, probes included. */
+  readonly busy: number;
   close(): Promise<void>;
 }
 
@@ -78,6 +80,9 @@ export function createGrpcAppChannel(options: GrpcAppOptions): GrpcApp {
     raw: (path, frames, call) => pool.get(target).raw(path, frames, { ...call, headers: withToken(call.headers) }),
     get connections() {
       return pool.size;
+    },
+    get busy() {
+      return pool.busy;
     },
     close: () => pool.close(),
   };

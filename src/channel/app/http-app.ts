@@ -36,6 +36,8 @@ export interface HttpApp extends HttpAppChannel {
   readonly connections: number;
   /** A call past limit, token, pipeline and health: for probes. */
   probe(call: HttpCall, signal: AbortSignal): Promise<HttpReply>;
+  /** Calls that are not done, probes included. */
+  readonly busy: number;
   close(): void;
 }
 
@@ -64,6 +66,9 @@ export function createHttpAppChannel(options: HttpAppOptions): HttpApp {
     probe: (call, signal) => plain.request(call, signal, () => {}),
     get connections() {
       return plain === client ? client.connections : client.connections + plain.connections;
+    },
+    get busy() {
+      return plain === client ? client.busy : client.busy + plain.busy;
     },
     close() {
       client.close();

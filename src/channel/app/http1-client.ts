@@ -29,6 +29,8 @@ export interface HttpClient {
   request(call: HttpCall, signal: AbortSignal, finished: () => void): Promise<HttpReply>;
   /** Open connections, idle ones included. */
   readonly connections: number;
+  /** Calls that are not done, those that wait for a connection included. */
+  readonly busy: number;
   close(): void;
 }
 
@@ -163,6 +165,9 @@ export function createHttp1Client(options: Http1ClientOptions): HttpClient {
     },
     get connections() {
       return all.size;
+    },
+    get busy() {
+      return all.size - idle.length + waiting.length;
     },
     close() {
       isClosed = true;

@@ -114,6 +114,9 @@ export function createHttp2AppClient(options: Http2AppOptions): HttpClient {
     get connections() {
       return client.connected ? 1 : 0;
     },
+    get busy() {
+      return client.openStreams;
+    },
     close: () => void client.close(),
   };
 }

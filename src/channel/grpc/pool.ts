@@ -25,6 +25,8 @@ export interface GrpcPool {
   get(target: GrpcTarget): GrpcClient;
   /** How many connections there are. */
   readonly size: number;
+  /** Calls that are not done. */
+  readonly busy: number;
   close(): Promise<void>;
 }
 
@@ -96,6 +98,11 @@ export function createGrpcPool(options: GrpcPoolOptions): GrpcPool {
     get size() {
       let count = 0;
       for (const entries of kept.values()) count += entries.length;
+      return count;
+    },
+    get busy() {
+      let count = 0;
+      for (const entries of kept.values()) for (const { client } of entries) count += client.http2.openStreams;
       return count;
     },
     async close() {
