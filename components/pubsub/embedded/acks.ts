@@ -9,6 +9,8 @@ export interface Acks {
   send(): void;
   /** Resolves when everything that was added is written, or has failed once more. */
   flush(): Promise<void>;
+  /** Flushes and gives up what cannot be written: it will be delivered again. */
+  close(): Promise<void>;
   /** Acknowledgements that are not on disk yet. */
   readonly open: number;
 }
@@ -30,10 +32,11 @@ export function createAcks(ports: {
   let count = 0;
   let underWay = 0;
   let cancel: (() => void) | undefined;
+  let isClosed = false;
   const writes = new Set<Promise<void>>();
 
   function wait(ms: number): void {
-    cancel ??= clock.after(ms, send);
+    if (!isClosed) cancel ??= clock.after(ms, send);
   }
   async function write(taken: ReadonlyMap<number, number[]>, taking: number): Promise<void> {
     underWay += taking;
@@ -63,6 +66,11 @@ export function createAcks(ports: {
     void writing.finally(() => writes.delete(writing));
   }
 
+  async function flush(): Promise<void> {
+    send();
+    await Promise.all(writes);
+  }
+
   return {
     add(group, seq) {
       const seqs = waiting.get(group);
@@ -73,9 +81,10 @@ export function createAcks(ports: {
       else wait(WAIT_MS);
     },
     send,
-    async flush() {
-      send();
-      await Promise.all(writes);
+    flush,
+    async close() {
+      isClosed = true;
+      await flush();
     },
     get open() {
       return count + underWay;

@@ -229,7 +229,7 @@ function createShared(
       stopSweep();
       owner.stop();
       await wake.close();
-      await acks.flush();
+      await acks.close();
       await storage
         .write([
           { sql: "UPDATE pubsub_delivery SET owner = 0, due_at = 0 WHERE owner = ?", params: [ownerId] },

@@ -23,6 +23,7 @@ const HOST = "127.0.0.1";
 /** `PLN1`: whatever else arrives at the port is not for us. */
 const MARK = 0x504c4e31;
 const PAUSE_MS = 1;
+const LINGER_MS = 50;
 /** How long it is taken for known who listens. */
 const KNOWN_MS = 20;
 
@@ -94,7 +95,9 @@ export function createWake({ udp, clock, peers, woken }: WakePorts): Wake {
     async close() {
       if (news.size > 0) await send();
       isClosed = true;
-      (await socket)?.close();
+      const opened = await socket;
+      // What was handed to the socket is on its way only some turns later.
+      if (opened !== undefined) clock.after(LINGER_MS, () => opened.close());
     },
   };
 }
