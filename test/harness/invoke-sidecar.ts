@@ -1,4 +1,5 @@
 import { createGrpcServer } from "../../src/api/grpc/server.ts";
+import { createGrpcTracing } from "../../src/api/grpc/tracing.ts";
 import { createHttpApi } from "../../src/api/http/app.ts";
 import { type AcceptPorts, allowAll, createAccept } from "../../src/blocks/invoke/accept.ts";
 import { createGrpcTarget } from "../../src/blocks/invoke/app-grpc.ts";
@@ -18,6 +19,7 @@ import type { InvocationTarget } from "../../src/kit/invocation.ts";
 import type { Platform } from "../../src/platform/types.ts";
 import { createPolicyProvider, type ResiliencyMeter } from "../../src/resiliency/provider.ts";
 import { invokePolicies, proxyPolicy } from "../../src/runtime/invoke-policies.ts";
+import { createSpanRecorder, type SpanSink } from "../../src/telemetry/span.ts";
 import { createTracer } from "../../src/telemetry/trace.ts";
 
 /** A sidecar reduced to invocation, on real listeners. */
@@ -50,6 +52,8 @@ export interface InvokeSidecarOptions {
   readonly bodyLimit?: number;
   readonly resiliencies?: readonly Resiliency[];
   readonly resiliencyMeter?: ResiliencyMeter;
+  /** Every call is sampled, and what is recorded comes here; absent: trace headers are passed on. */
+  readonly spans?: SpanSink;
 }
 
 const limit = 4 << 20;
@@ -75,7 +79,19 @@ export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise
         ? undefined
         : createGrpcTarget(grpcApp);
   const app = () => target;
-  const accept = createAccept({ app, access });
+  const { spans } = options;
+  const tracer = createTracer({
+    samplingRate: spans === undefined ? "" : "1",
+    hasExporter: spans !== undefined,
+    random: platform.random,
+    ...(spans !== undefined && { record: createSpanRecorder(clock, spans) }),
+  });
+  const beginSpan = spans === undefined ? undefined : tracer.below;
+  const accept = createAccept({
+    app,
+    access,
+    ...(beginSpan !== undefined && { tracing: { appId, begin: beginSpan } }),
+  });
   const connect = platform.connectHttp2!;
   const pool = createGrpcPool({ connect, clock, maxReceiveBytes: limit, maxSendBytes: limit });
   const peers = createPeers(pool);
@@ -119,9 +135,9 @@ export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise
     peers,
     clock,
     policy: proxyPolicy(resiliency),
+    ...(beginSpan !== undefined && { beginSpan }),
   };
   const limits = { maxReceiveBytes: limit, maxSendBytes: limit };
-  const tracer = createTracer({ samplingRate: "", hasExporter: false, random: platform.random });
   const api = createHttpApi({
     routes: [],
     clock,
@@ -133,7 +149,13 @@ export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise
   const http = await platform.serveHttp!(place, api);
   const grpc = await platform.serveHttp2!(
     place,
-    createGrpcServer({ parts: [invokeGrpc(invoke)], unknown: createGrpcProxy(proxyPorts, "api"), limits, clock }),
+    createGrpcServer({
+      parts: [invokeGrpc(invoke)],
+      interceptors: spans === undefined ? [] : [createGrpcTracing({ tracer, appId })],
+      unknown: createGrpcProxy(proxyPorts, "api"),
+      limits,
+      clock,
+    }),
   );
   const internal = await platform.serveHttp2!(
     place,

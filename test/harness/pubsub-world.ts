@@ -15,7 +15,7 @@ import type {
 } from "../../src/driver/pubsub.ts";
 import { createSeededRandom } from "../../src/kit/seeded-random.ts";
 import { createVirtualClock } from "../../src/kit/virtual-clock.ts";
-import { createTracer } from "../../src/telemetry/trace.ts";
+import { createTracer, type Tracer } from "../../src/telemetry/trace.ts";
 
 /** A broker that notes what it is asked and delivers what a test gives it. */
 export interface NotedBroker extends PubSub {
@@ -78,6 +78,8 @@ export function createNotedBroker(features: readonly PubSubFeature[] = []): Note
 }
 
 export interface PubSubWorldOptions {
+  /** Absent: trace headers are passed on. */
+  readonly tracer?: Tracer;
   readonly features?: readonly PubSubFeature[];
   readonly properties?: Readonly<Record<string, string>>;
   readonly isNamespaced?: boolean;
@@ -127,7 +129,7 @@ export function createPubSubWorld(options: PubSubWorldOptions = {}) {
       initialization: (run, signal) => run(signal),
       ...options.policies,
     },
-    beginSpan: (_, parent) => parent,
+    beginSpan: options.tracer?.below ?? ((_, parent) => parent),
     clock,
     random: createSeededRandom(1),
     log,
@@ -142,7 +144,7 @@ export function createPubSubWorld(options: PubSubWorldOptions = {}) {
   const api = createHttpApi({
     routes: pubsubHttp(pubsub),
     clock,
-    tracer: createTracer({ samplingRate: "", hasExporter: false, random: createSeededRandom(2) }),
+    tracer: options.tracer ?? createTracer({ samplingRate: "", hasExporter: false, random: createSeededRandom(2) }),
     bodyLimit: options.bodyLimit ?? 0,
   });
   return {

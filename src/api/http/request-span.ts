@@ -26,6 +26,7 @@ export function endRequestSpan(span: Span, request: ApiRequest, status: number):
   span.set("http.request.method", method);
   span.set("url.full", request.query === "" ? request.path : `${request.path}?${request.query}`);
   span.set("server.address", request.remoteAddress);
+  span.set("server.port", String(request.info.remotePort ?? ""));
   if (status >= 400) span.fail(`Code(${status}): ${httpStatusText(status) || "Unknown"}`);
   span.end();
 }
