@@ -72,14 +72,18 @@ export function startApp(ports: RunPorts, app: AppRun): RunningApp {
       version: program.wireVersion,
       clock,
     });
+    let replaced = "";
     const components = createAppComponents(ports.embedded, plan, {
       hasResources: app.hasResources,
       replaced(found) {
         const names = found.map((one) => `"${one.name}" (${one.type}, ${one.source.file}:${one.source.line})`);
+        sidecar.describe("localComponents", found.map((one) => `${one.name} (${one.type})`).join(", "));
+        // Asked again with every change of a file.
+        if (names.join() === replaced) return;
+        replaced = names.join();
         status.warning(
           `--local: ${names.join(", ")} of app "${options.appId}" on the embedded engine in "${plan.dataDir}", apart from what a server holds`,
         );
-        sidecar.describe("localComponents", found.map((one) => `${one.name} (${one.type})`).join(", "));
       },
     });
     const sidecar = ports.node.start({
