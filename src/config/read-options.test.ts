@@ -93,6 +93,9 @@ test("an app id alone gives upstream's defaults", () => {
     insecure: false,
     headers: undefined,
     timeout: undefined,
+    serviceName: "",
+    resourceAttributes: "",
+    batch: { delay: undefined, queue: undefined, batch: undefined, timeout: undefined },
   });
   assert.ok(Object.isFrozen(found.app.health));
 });
