@@ -102,7 +102,8 @@ function createShared(
   });
   const wake = createWake({
     udp: platform.udp,
-    clock,
+    // Sockets live in the host's time, whatever clock the component was given.
+    clock: platform.clock,
     peers: (topic) =>
       storage
         .all(
