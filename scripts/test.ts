@@ -15,8 +15,12 @@ const started = performance.now();
 const share = 0.95;
 const parts = ["check", "bun", "deno", "node", "e2e", "sample"];
 
-/** Files that measure time: nothing else runs beside them. */
-const timed = new Set(["src/storage/faults.test.ts", "test/runtime/virtual-hour.test.ts"]);
+/** Files that measure time or rates: nothing else runs beside them. */
+const timed = new Set([
+  "src/storage/faults.test.ts",
+  "test/platform/http2-defects.test.ts",
+  "test/runtime/virtual-hour.test.ts",
+]);
 const isEndToEnd = (path: string): boolean => path.startsWith(join("test", "e2e"));
 
 function testFiles(folder: string, skip: (path: string) => boolean = () => false): string[] {
