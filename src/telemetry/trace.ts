@@ -121,8 +121,13 @@ function createIds(random: Random): (bytes: number) => string {
         at = 0;
       }
       let id = "";
-      for (let count = 0; count < bytes; count++) id += hex[pool[at++] as number];
-      if (!/^0+$/.test(id)) return id;
+      let any = 0;
+      for (let count = 0; count < bytes; count++) {
+        const byte = pool[at++] as number;
+        any |= byte;
+        id += hex[byte];
+      }
+      if (any !== 0) return id;
     }
   };
 }

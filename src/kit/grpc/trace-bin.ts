@@ -1,53 +1,60 @@
-// By hand and without tables of strings, because both directions run for every call.
-const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const hexDigits = "0123456789abcdef";
 const wellFormed = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?![0-9a-f])/;
-/** Characters of 29 bytes without padding. */
+const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const size = 29;
+/** Characters of so many bytes without padding. */
 const encodedLength = 39;
-const zeroes = /^0+$/;
+
+// Both directions run for every call, so they work on bytes without arrays of parts.
 
 /** `grpc-trace-bin` (base64) for a W3C traceparent; empty when the traceparent is not well-formed. */
 export function encodeTraceBin(traceparent: string): string {
   if (!wellFormed.test(traceparent)) return "";
-  // 29 bytes: version, field 0 and the trace id, field 1 and the span id, field 2 and the flags.
-  const hex = `0000${traceparent.slice(3, 35)}01${traceparent.slice(36, 52)}02${traceparent.slice(53, 55)}00`;
-  let text = "";
-  for (let at = 0; at < 57; at += 3) {
-    const bits =
-      (digit(hex.charCodeAt(at)) << 8) | (digit(hex.charCodeAt(at + 1)) << 4) | digit(hex.charCodeAt(at + 2));
-    text += (alphabet[bits >> 6] as string) + (alphabet[bits & 63] as string);
-  }
-  return text + (alphabet[digit(hex.charCodeAt(57)) << 2] as string);
+  // Version and field 0 are noughts, then the trace id, field 1 and the span id, field 2 and the flags.
+  const bytes = new Array<number>(size).fill(0);
+  for (let at = 0; at < 16; at++) bytes[2 + at] = byteAt(traceparent, 3 + 2 * at);
+  bytes[18] = 1;
+  for (let at = 0; at < 8; at++) bytes[19 + at] = byteAt(traceparent, 36 + 2 * at);
+  bytes[27] = 2;
+  bytes[28] = byteAt(traceparent, 53);
+  return btoa(String.fromCharCode.apply(null, bytes)).slice(0, encodedLength);
 }
 
 /** The W3C traceparent in a `grpc-trace-bin` value; empty when there is none in it. */
 export function decodeTraceBin(encoded: string): string {
-  if (encoded.length < encodedLength) return "";
-  let hex = "";
-  for (let at = 0; at < 40; at += 2) {
-    const high = sixBits(encoded.charCodeAt(at));
-    const low = at === 38 ? 0 : sixBits(encoded.charCodeAt(at + 1));
-    if (high < 0 || low < 0) return "";
-    const bits = (high << 6) | low;
-    hex +=
-      (hexDigits[bits >> 8] as string) + (hexDigits[(bits >> 4) & 15] as string) + (hexDigits[bits & 15] as string);
-  }
-  if (!hex.startsWith("0000") || hex.slice(36, 38) !== "01" || hex.slice(54, 56) !== "02") return "";
-  const traceId = hex.slice(4, 36);
-  const spanId = hex.slice(38, 54);
-  if (zeroes.test(traceId) || zeroes.test(spanId)) return "";
-  return `00-${traceId}-${spanId}-${hex.slice(56, 58)}`;
+  const bytes = fromBase64(encoded);
+  const byte = (at: number) => bytes.charCodeAt(at);
+  if (bytes.length < size || byte(0) !== 0 || byte(1) !== 0 || byte(18) !== 1 || byte(27) !== 2) return "";
+  const traceId = hexOf(bytes, 2, 18);
+  const spanId = hexOf(bytes, 19, 27);
+  return traceId === "" || spanId === "" ? "" : `00-${traceId}-${spanId}-${hexOf(bytes, 28, size) || "00"}`;
 }
 
-/** Of a hexadecimal digit in lower case. */
+/** Bytes as characters; empty for what is no base64. */
+function fromBase64(encoded: string): string {
+  try {
+    return atob(encoded);
+  } catch {
+    return "";
+  }
+}
+
+/** Empty when all are nought. */
+function hexOf(bytes: string, from: number, to: number): string {
+  let text = "";
+  let any = 0;
+  for (let at = from; at < to; at++) {
+    const byte = bytes.charCodeAt(at);
+    any |= byte;
+    text += hex[byte] as string;
+  }
+  return any === 0 ? "" : text;
+}
+
+/** Of two hexadecimal digits in lower case. */
+function byteAt(text: string, at: number): number {
+  return (digit(text.charCodeAt(at)) << 4) | digit(text.charCodeAt(at + 1));
+}
+
 function digit(code: number): number {
   return code < 58 ? code - 48 : code - 87;
-}
-
-/** Of a base64 character; negative when it is none. */
-function sixBits(code: number): number {
-  if (code >= 97) return code <= 122 ? code - 71 : -1;
-  if (code >= 65) return code <= 90 ? code - 65 : -1;
-  if (code >= 48) return code <= 57 ? code + 4 : -1;
-  return code === 43 ? 62 : code === 47 ? 63 : -1;
 }
