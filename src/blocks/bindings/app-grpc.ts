@@ -10,7 +10,8 @@ import {
 import type { GrpcAppChannel } from "../../kit/app-channel.ts";
 import { encodeUtf8 } from "../../kit/bytes.ts";
 import { decodeGoJsonText, encodeGoJson } from "../../kit/go-json.ts";
-import { traceOfEvent } from "./event-trace.ts";
+import { encodeTraceBin } from "../../kit/grpc/trace-bin.ts";
+import { describeEvent, traceOfEvent } from "./event-trace.ts";
 import { type BindingApp, EventError, type Forward, type TraceBelow } from "./ports.ts";
 
 const service = "/dapr.proto.runtime.v1.AppCallback";
@@ -59,13 +60,16 @@ export function createGrpcBindingApp({ channel, below }: GrpcBindingAppPorts): B
 
     async deliver({ name }, event, policy, signal) {
       const trace = below(traceOfEvent(event), `bindings/${name}`);
+      if (trace.span !== undefined) describeEvent(trace.span, name, `${service}/OnBindingEvent`);
       const { data, metadata } = event;
       const message = toBinary(
         BindingEventRequestSchema,
         create(BindingEventRequestSchema, { name, data, metadata: { ...metadata } }),
       );
+      const binary = encodeTraceBin(trace.traceparent);
       const sent = {
         ...(trace.traceparent !== "" && { traceparent: trace.traceparent }),
+        ...(binary !== "" && { "grpc-trace-bin": binary }),
         ...(trace.tracestate !== "" && { tracestate: trace.tracestate }),
       };
       try {

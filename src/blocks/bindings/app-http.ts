@@ -1,8 +1,9 @@
+import { httpStatusText } from "../../errors/http-status.ts";
 import type { HttpAppChannel } from "../../kit/app-channel.ts";
 import { decodeUtf8 } from "../../kit/bytes.ts";
 import type { Trace } from "../../kit/call.ts";
 import { readBody } from "../../kit/http-message.ts";
-import { traceOfEvent } from "./event-trace.ts";
+import { describeEvent, traceOfEvent } from "./event-trace.ts";
 import { type BindingApp, EventError, type TraceBelow } from "./ports.ts";
 
 export interface HttpBindingAppPorts {
@@ -60,6 +61,7 @@ export function createHttpBindingApp({ channel, below }: HttpBindingAppPorts): B
 
     async deliver({ name, route }, event, policy, signal) {
       const trace = below(traceOfEvent(event), `bindings/${name}`);
+      if (trace.span !== undefined) describeEvent(trace.span, name, `POST /${name}`);
       const call = {
         method: "POST",
         ...targetOf(route),
@@ -86,6 +88,8 @@ export function createHttpBindingApp({ channel, below }: HttpBindingAppPorts): B
           });
         }
       } finally {
+        const code = last?.status ?? 0;
+        if (code >= 400) trace.span?.fail(`Code(${code}): ${httpStatusText(code) || "Unknown"}`);
         trace.span?.end();
       }
       const { status, body } = last ?? { status: 0, body: new Uint8Array() };

@@ -3,7 +3,6 @@ import type { HttpHandler, HttpRequest, Route } from "../../api/http/route.ts";
 import type { BindingRequest } from "../../driver/bindings.ts";
 import { fail } from "../../errors/error.ts";
 import { encodeUtf8 } from "../../kit/bytes.ts";
-import { zeroTraceparent } from "../../kit/call.ts";
 import { decodeGoJson, encodeGoJson } from "../../kit/go-json.ts";
 import { decodeGoShape, goShape } from "../../kit/go-shape.ts";
 import type { Bindings } from "./bindings.ts";
@@ -24,7 +23,7 @@ async function readRequest(request: HttpRequest): Promise<BindingRequest> {
       data: encodeUtf8(encodeGoJson(data, { sortKeys: true })),
       metadata: {
         ...metadata,
-        ...(traceparent !== "" && traceparent !== zeroTraceparent && { traceparent }),
+        ...(traceparent !== "" && { traceparent }),
         ...(tracestate !== "" && { tracestate }),
         ...(baggage !== "" && { baggage }),
       },
