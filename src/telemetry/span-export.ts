@@ -79,7 +79,11 @@ export function createSpanExport(ports: SpanExportPorts): SpanExport | undefined
 function otlpExporter(ports: SpanExportPorts): (() => Promise<SpanExporter>) | undefined {
   const { endpoint, protocol, secure, headers, timeoutMs } = ports.tracing.otel;
   // compat: pkg/runtime/runtime.go exports nothing where there is no protocol
-  if (endpoint === "" || protocol === "") return undefined;
+  if (endpoint === "") return undefined;
+  if (protocol === "") {
+    ports.log.warn("tracing.otel has an endpoint and no protocol, so nothing is exported there: set http or grpc");
+    return undefined;
+  }
   if (protocol !== "http" && protocol !== "grpc") {
     throw new Error(`invalid protocol ${protocol} provided for Otel endpoint`);
   }
