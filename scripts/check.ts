@@ -33,7 +33,9 @@ for (const [name, job] of jobs) report(name, await job);
 if (!process.argv.includes("--no-tests")) {
   report(
     "unit tests",
-    await run(process.execPath, ["test", "--only-failures", "src", "components", "scripts"], { quiet: true }),
+    await run(process.execPath, ["test", "--timeout=120000", "--only-failures", "src", "components", "scripts"], {
+      quiet: true,
+    }),
   );
 }
 console.log(`${failed ? "FAIL" : "ok  "} check, ${((performance.now() - started) / 1000).toFixed(1)} s`);
