@@ -44,7 +44,7 @@ function read(args: readonly string[], { files = {}, env = {}, stdin = "" }: Giv
     env: { HOME: "/home/me", ...env },
     files: diskOf(files),
     random: createSeededRandom(7),
-    cwd: "/work",
+    cwd: "/srv",
     readStdin: async () => stdin,
   });
 }
@@ -80,7 +80,7 @@ test("one app: on loopback, with free ports and no control plane, in the working
   assert.equal(options.internalListenAddress, "127.0.0.1");
   assert.equal(options.metrics.listenAddress, "127.0.0.1");
   assert.deepEqual([options.placementAddresses, options.schedulerAddresses], [[], []]);
-  assert.deepEqual([command, directory, hasResources], [["node", "x.js"], "/work", false]);
+  assert.deepEqual([command, directory, hasResources], [["node", "x.js"], "/srv", false]);
   assert.equal((await read([])).dataDir, "/home/me/.pillion");
   assert.equal((await read(["--data-dir", "../d"])).dataDir, "/d");
 });
@@ -137,9 +137,9 @@ apps:
     daprdLogDestination: console
 `;
 const templateFiles = {
-  "/work/dapr.yaml": template,
-  "/work/orders/x y.js": "",
-  "/work/shared/s.yaml": "",
+  "/srv/dapr.yaml": template,
+  "/srv/orders/x y.js": "",
+  "/srv/shared/s.yaml": "",
   "/ship/own.yaml": "",
   "/ship/one/o.yaml": "",
   "/home/me/two/t.yaml": "",
@@ -147,17 +147,17 @@ const templateFiles = {
 
 test("a template: paths, common fields, variables and log destinations", async () => {
   const plan = await read(["-f", ".", "--data-dir", "/d"], { files: templateFiles });
-  assert.deepEqual(plan.template, { path: "/work/dapr.yaml", name: "shop" });
+  assert.deepEqual(plan.template, { path: "/srv/dapr.yaml", name: "shop" });
   const [orders, shipping] = plan.apps;
   assert.ok(orders !== undefined && shipping !== undefined);
-  assert.deepEqual([orders.options.appId, orders.directory, orders.place], ["orders", "/work/orders", "dapr.yaml:11"]);
+  assert.deepEqual([orders.options.appId, orders.directory, orders.place], ["orders", "/srv/orders", "dapr.yaml:11"]);
   assert.deepEqual([orders.options.app.protocol, orders.options.logLevel], ["http", "debug"]);
   assert.deepEqual([orders.options.httpPort, orders.options.app.port], [3501, 3001]);
   assert.deepEqual(orders.env, { A: "common", B: "1.10", C: "yes", D: "", E: "007" });
   assert.deepEqual(orders.command, ["node", "x y.js"]);
-  assert.deepEqual(orders.options.resourcesPaths, ["/work/shared"]);
+  assert.deepEqual(orders.options.resourcesPaths, ["/srv/shared"]);
   assert.deepEqual([orders.appLog, orders.runtimeLog], ["fileAndConsole", "file"]);
-  assert.equal(orders.logFolder, "/work/orders/.dapr/logs");
+  assert.equal(orders.logFolder, "/srv/orders/.dapr/logs");
   assert.deepEqual([shipping.options.app.protocol, shipping.directory], ["grpc", "/ship"]);
   assert.deepEqual(shipping.options.resourcesPaths, ["/ship/one", "/home/me/two"]);
   assert.deepEqual(shipping.options.configPaths, ["/ship/own.yaml"]);
@@ -165,20 +165,27 @@ test("a template: paths, common fields, variables and log destinations", async (
 });
 
 test("an app's own .dapr folder comes before the common section", async () => {
-  const files = { ...templateFiles, "/work/orders/.dapr/resources/a.yaml": "", "/work/orders/.dapr/config.yaml": "" };
-  const [orders] = (await read(["-f", "/work/dapr.yaml"], { files })).apps;
-  assert.deepEqual(orders?.options.resourcesPaths, ["/work/orders/.dapr/resources"]);
-  assert.deepEqual(orders?.options.configPaths, ["/work/orders/.dapr/config.yaml"]);
+  const files = {
+    ...templateFiles,
+    "/srv/orders/.dapr/resources/a.yaml": "",
+    "/srv/orders/.dapr/config.yaml": "",
+  };
+  const [orders] = (await read(["-f", "/srv/dapr.yaml"], { files })).apps;
+  assert.deepEqual(orders?.options.resourcesPaths, ["/srv/orders/.dapr/resources"]);
+  assert.deepEqual(orders?.options.configPaths, ["/srv/orders/.dapr/config.yaml"]);
 });
 
 test("a template from stdin is in the working folder", async () => {
   const stdin = "version: 1\napps:\n  - appDirPath: orders\n";
   const plan = await read(["-f", "-"], { files: templateFiles, stdin });
-  assert.deepEqual([plan.template?.path, plan.apps[0]?.directory], ["-", "/work/orders"]);
+  assert.deepEqual([plan.template?.path, plan.apps[0]?.directory], ["-", "/srv/orders"]);
 });
 
 test("flags beside a template are ignored with a warning, unknown fields are named", async () => {
-  const files = { ...templateFiles, "/work/dapr.yaml": template.replace("    appPort", "    appPrt: 1\n    appPort") };
+  const files = {
+    ...templateFiles,
+    "/srv/dapr.yaml": template.replace("    appPort", "    appPrt: 1\n    appPort"),
+  };
   const { warnings } = await read(["-f", "dapr.yaml", "--app-id", "x", "--local", "-p", "1"], { files });
   assert.match(warnings[0] ?? "", /ignored when using --run-file .*: app-id, app-port$/);
   assert.match(
@@ -190,7 +197,12 @@ test("flags beside a template are ignored with a warning, unknown fields are nam
 });
 
 test("templates that are not there, or no templates", async () => {
-  const files = { "/work/x.txt": "", "/work/empty/a.txt": "", "/work/blank.yaml": "", "/work/bad.yaml": "a: [" };
+  const files = {
+    "/srv/x.txt": "",
+    "/srv/empty/a.txt": "",
+    "/srv/blank.yaml": "",
+    "/srv/bad.yaml": "a: [",
+  };
   assert.match(await refusal(["-f", "no.yaml"], { files }), /there is no file or folder "no\.yaml"/);
   assert.match(await refusal(["-f", "x.txt"], { files }), /is not a YAML file/);
   assert.match(await refusal(["-f", "empty"], { files }), /there is no dapr\.yaml in folder "empty"/);

@@ -34,8 +34,3 @@ export interface LoadedComponent<C extends Category = Category> {
   /** Metadata as given, secrets resolved; keys keep their case. */
   readonly properties: ReadonlyMap<string, string>;
 }
-
-/** `name (type/version)`, the form that upstream's log lines use. */
-export function logName(resource: { readonly name: string; readonly type: string; readonly version: string }): string {
-  return `${resource.name} (${resource.type}/${resource.version})`;
-}

@@ -1,10 +1,11 @@
+import { componentLogName } from "../config/resource/component.ts";
 import type { DriverContext } from "../driver/context.ts";
 import type { Catalog, Category, Contracts } from "../driver/define.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { Platform } from "../platform/types.ts";
 import type { Log } from "../telemetry/ports.ts";
 import { capabilitiesOf } from "./capabilities.ts";
-import { type ComponentResource, type LoadedComponent, logName } from "./component.ts";
+import type { ComponentResource, LoadedComponent } from "./component.ts";
 import { InitError } from "./init-error.ts";
 import { categoryOf, findDriver, lacking, openFailure, openWithin, unknownDriver } from "./open.ts";
 import { hasSameSecrets, resolveProperties } from "./properties.ts";
@@ -80,7 +81,7 @@ export function createComponents(ports: ComponentsPorts): Components {
     category: Category,
     resolved: Map<string, string>,
   ): Promise<LoadedComponent> {
-    const entity = logName(resource);
+    const entity = componentLogName(resource);
     const properties = expanded(entity, resolved);
     const driver = await findDriver(ports.catalog, resource.type, resource.version);
     if (driver === undefined) {
@@ -119,7 +120,7 @@ export function createComponents(ports: ComponentsPorts): Components {
 
   /** Loads one, or parks it until its secret store is there. Answers what waited for it. */
   async function load(resource: ComponentResource): Promise<readonly ComponentResource[]> {
-    const entity = logName(resource);
+    const entity = componentLogName(resource);
     log.debug(`Loading component: ${entity}`);
     const category = categoryOf(resource.type);
     const resolution = await resolveProperties(resource, {
@@ -172,12 +173,12 @@ export function createComponents(ports: ComponentsPorts): Components {
   }
 
   async function close(component: LoadedComponent): Promise<void> {
-    log.info(`Shutting down component ${logName(component)}`);
+    log.info(`Shutting down component ${componentLogName(component)}`);
     try {
       await component.instance.close();
     } catch (error) {
       log.error(
-        `error closing component ${logName(component)}: ${error instanceof Error ? error.message : String(error)}`,
+        `error closing component ${componentLogName(component)}: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
   }
@@ -192,7 +193,7 @@ export function createComponents(ports: ComponentsPorts): Components {
       for (const [store, waiting] of parked) {
         for (const resource of waiting.values()) {
           log.warn(
-            `Component ${logName(resource)} is not loaded: it waits for the secret store "${store}", which is not among the components`,
+            `Component ${componentLogName(resource)} is not loaded: it waits for the secret store "${store}", which is not among the components`,
           );
         }
       }

@@ -1,8 +1,8 @@
+import { componentLogName } from "../config/resource/component.ts";
 import type { DriverContext } from "../driver/context.ts";
 import type { Catalog, Category, Contracts, Driver } from "../driver/define.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { Platform } from "../platform/types.ts";
-import { logName } from "./component.ts";
 import { InitError } from "./init-error.ts";
 
 /** Categories that this build serves, with the words upstream uses when a type is unknown. */
@@ -35,9 +35,9 @@ export function unknownDriver(category: Category, { name, type, version }: Named
 export function openFailure(category: Category, { name, type, version }: Named, why: string): InitError {
   const resource = { name, type, version };
   // compat: middlewares are created, not initialised (pkg/runtime/processor/middleware/middleware.go).
-  if (category !== "middleware") return new InitError("init", logName(resource), why);
+  if (category !== "middleware") return new InitError("init", componentLogName(resource), why);
   const text = `process component ${name} error: error creating ${categoryNames[category]} ${type}/${version}: ${why}`;
-  return new InitError("creation", logName(resource), text);
+  return new InitError("creation", componentLogName(resource), text);
 }
 
 /** Finds and loads the driver of a type and version; undefined when the build has none. */

@@ -1,3 +1,4 @@
+import { readEnvReference } from "../config/env.ts";
 import type { SecretStore } from "../driver/secretstore.ts";
 import type { Log } from "../telemetry/ports.ts";
 import type { ComponentResource } from "./component.ts";
@@ -12,14 +13,6 @@ export interface PropertySources {
 /** Either the properties with every reference resolved, or the secret store that has to be there first. */
 export type Resolution = { readonly properties: Map<string, string> } | { readonly waitsFor: string };
 
-/** Whether a component may read this variable of the process (`pkg/runtime/processor/secret`): tokens and DAPR_* never. */
-export function isEnvAllowed(name: string, env: Readonly<Record<string, string | undefined>>): boolean {
-  const key = name.toUpperCase();
-  if (key === "" || key === "APP_API_TOKEN" || key.startsWith("DAPR_") || key.includes(" ")) return false;
-  const allowed = env["DAPR_ENV_KEYS"] ?? "";
-  return allowed === "" || allowed.split(" ").includes(key);
-}
-
 /** Resolves `secretKeyRef` and `envRef` items. A secret that is missing leaves its item empty, with a line in the log. */
 export async function resolveProperties(resource: ComponentResource, from: PropertySources): Promise<Resolution> {
   const properties = new Map<string, string>();
@@ -28,7 +21,8 @@ export async function resolveProperties(resource: ComponentResource, from: Prope
     const value = item.value ?? "";
     properties.set(item.name, value);
     if (value === "" && item.envRef !== undefined && item.envRef !== "") {
-      if (isEnvAllowed(item.envRef, from.env)) properties.set(item.name, from.env[item.envRef] ?? "");
+      const found = readEnvReference(from.env, item.envRef);
+      if (found !== null) properties.set(item.name, found);
       else from.log.warn(`Component ${resource.name} references an env variable that isn't allowed: ${item.envRef}`);
       continue;
     }
