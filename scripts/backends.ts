@@ -1,20 +1,23 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 
 /** Servers that tests run against. */
-export type BackendName = "redis" | "etcd";
+export type BackendName = "redis" | "etcd" | "nats" | "mosquitto";
 
 export interface BackendOptions {
   /** More arguments for the server. */
   readonly args?: readonly string[];
-  /** A configuration file that the server reads first. */
+  /** A configuration file that the server reads first: redis. */
   readonly config?: string;
+  /** More lines for the configuration file that it is given: nats and mosquitto. */
+  readonly settings?: readonly string[];
   /** Where it listens; a free port when absent. */
   readonly port?: number;
+  readonly webSocketPort?: number;
   /** A folder for its data that outlives it; a temporary one when absent. */
   readonly data?: string;
 }
@@ -24,6 +27,8 @@ export interface Backend {
   /** `127.0.0.1:port`. */
   readonly address: string;
   readonly port: number;
+  /** Where it also listens for WebSocket connections: of nats and mosquitto. */
+  readonly webSocketPort?: number;
   /** Ends the server and removes its data, unless the folder was given. */
   stop(): Promise<void>;
 }
@@ -32,8 +37,16 @@ interface Recipe {
   /** Debian's package. */
   readonly package: string;
   readonly program: string;
+  /** The spare port is free at this moment too. */
   arguments(port: number, data: string, spare: number): readonly string[];
+  /** The configuration file that the arguments name. */
+  readonly file?: { path(data: string): string; lines(port: number, data: string, spare: number): readonly string[] };
+  /** It takes WebSocket connections at the spare port. */
+  readonly hasWebSocket?: true;
 }
+
+const natsFile = (data: string): string => join(data, "nats-server.conf");
+const mosquittoFile = (data: string): string => join(data, "mosquitto.conf");
 
 const recipes: Readonly<Record<BackendName, Recipe>> = {
   redis: {
@@ -63,6 +76,42 @@ const recipes: Readonly<Record<BackendName, Recipe>> = {
       "--election-timeout",
       "200",
     ],
+  },
+  nats: {
+    package: "nats-server",
+    program: "nats-server",
+    hasWebSocket: true,
+    arguments: (port, data) => ["--addr", "127.0.0.1", "--port", `${port}`, "--config", natsFile(data)],
+    file: {
+      path: natsFile,
+      lines: (_port, data, spare) => [
+        `jetstream { store_dir: ${JSON.stringify(join(data, "jetstream"))} }`,
+        `websocket { host: "127.0.0.1", port: ${spare}, no_tls: true }`,
+      ],
+    },
+  },
+  mosquitto: {
+    package: "mosquitto",
+    program: "mosquitto",
+    hasWebSocket: true,
+    arguments: (_port, data) => ["-c", mosquittoFile(data)],
+    file: {
+      path: mosquittoFile,
+      lines: (port, data, spare) => [
+        "allow_anonymous true",
+        "persistence true",
+        `persistence_location ${data}/`,
+        // Saved after each change, so that a killed server loses nothing that it acknowledged.
+        "autosave_on_changes true",
+        "autosave_interval 1",
+        "log_type none",
+        // Started by root it would become another user, who cannot write to the folder.
+        "user root",
+        `listener ${port} 127.0.0.1`,
+        `listener ${spare} 127.0.0.1`,
+        "protocol websockets",
+      ],
+    },
   },
 };
 
@@ -123,15 +172,24 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-async function ready(child: ChildProcess, port: number): Promise<boolean> {
+async function ready(child: ChildProcess, ports: readonly number[]): Promise<boolean> {
   for (let waited = 0; waited < 30_000 && child.exitCode === null; waited += 50) {
-    if (await answers(port)) return true;
+    if ((await Promise.all(ports.map(answers))).every(Boolean)) return true;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return false;
 }
 
-async function launch(program: string, args: readonly string[], port: number, data: string): Promise<Backend> {
+interface Launch {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly port: number;
+  readonly webSocketPort?: number | undefined;
+  /** A folder to remove at the end; empty when it stays. */
+  readonly data: string;
+}
+
+async function launch({ program, args, port, webSocketPort, data }: Launch): Promise<Backend> {
   const child = spawn("/bin/sh", ["-c", keeper, program, ...args], {
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
@@ -143,13 +201,13 @@ async function launch(program: string, args: readonly string[], port: number, da
     child.stdin?.destroy();
     return gone;
   };
-  if (!(await ready(child, port))) {
+  if (!(await ready(child, webSocketPort === undefined ? [port] : [port, webSocketPort]))) {
     await stop();
     throw new Error(`"${program} ${args.join(" ")}" did not listen on 127.0.0.1:${port} within 30 s`);
   }
   child.unref();
   (child.stdin as { unref?: () => void } | null)?.unref?.();
-  return { address: `127.0.0.1:${port}`, port, stop };
+  return { address: `127.0.0.1:${port}`, port, ...(webSocketPort === undefined ? {} : { webSocketPort }), stop };
 }
 
 /**
@@ -166,13 +224,19 @@ export async function startBackend(name: BackendName, options: BackendOptions = 
     return undefined;
   }
   const own = options.data === undefined ? mkdtempSync(join(tmpdir(), `pillion-${name}-`)) : "";
+  const data = options.data ?? own;
   const port = options.port ?? (await freePort());
-  const standard = recipe.arguments(port, options.data ?? own, await freePort());
+  const spare = options.webSocketPort ?? (await freePort());
+  if (recipe.file !== undefined) {
+    const lines = [...recipe.file.lines(port, data, spare), ...(options.settings ?? []), ""];
+    writeFileSync(recipe.file.path(data), lines.join("\n"));
+  }
   const first = options.config === undefined ? [] : [options.config];
-  return launch(program, [...first, ...standard, ...(options.args ?? [])], port, own);
+  const args = [...first, ...recipe.arguments(port, data, spare), ...(options.args ?? [])];
+  return launch({ program, args, port, data: own, webSocketPort: recipe.hasWebSocket && spare });
 }
 
-/** The address of a server for tests: the one that PILLION_TEST_REDIS or PILLION_TEST_ETCD names, else a new one. */
+/** The address of a server for tests: the one that PILLION_TEST_REDIS (or ETCD, NATS, MOSQUITTO) names, else a new one. */
 export async function testBackend(name: BackendName): Promise<string | undefined> {
   const given = process.env[`PILLION_TEST_${name.toUpperCase()}`];
   return given || (await startBackend(name))?.address;

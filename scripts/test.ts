@@ -55,7 +55,7 @@ function report(part: string, result: TestRun): void {
 async function startBackends(): Promise<{ readonly env: Record<string, string>; readonly running: Backend[] }> {
   const env: Record<string, string> = {};
   const running: Backend[] = [];
-  for (const name of ["redis", "etcd"] satisfies BackendName[]) {
+  for (const name of ["redis", "etcd", "nats", "mosquitto"] satisfies BackendName[]) {
     const variable = `PILLION_TEST_${name.toUpperCase()}`;
     if (process.env[variable]) continue;
     const backend = await startBackend(name);
