@@ -11,7 +11,7 @@ import { formatFinding } from "./finding.ts";
 import { type LoadResources, loadResources } from "./load.ts";
 import { componentLogName, isComponentDenied } from "./resource/component.ts";
 import { ResourceError } from "./resource-error.ts";
-import { dynamicText, resolvePlain } from "./scalar.ts";
+import { dynamicText, resolvePlain } from "./yaml/scalar.ts";
 
 function filesOf(contents: Readonly<Record<string, string>>): Files {
   const folder = (path: string) => Object.keys(contents).filter((name) => name.startsWith(`${path}/`));

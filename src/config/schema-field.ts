@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { parseDuration } from "../kit/duration.ts";
-import { dynamicText } from "./scalar.ts";
+import { dynamicText } from "./yaml/scalar.ts";
 
 const separator = "; ";
 
