@@ -1,3 +1,4 @@
+import type { Companion } from "../../src/driver/companion.ts";
 import { DriverError } from "../../src/driver/errors.ts";
 import type {
   StateDelete,
@@ -13,7 +14,7 @@ import type { Clock } from "../../src/kit/clock.ts";
 import type { Random } from "../../src/kit/random.ts";
 import { parseTtl } from "../../src/kit/ttl.ts";
 import type { SqlRow, SqlValue } from "../../src/platform/types.ts";
-import type { Step } from "../../src/storage/storage.ts";
+import type { Step, Storage } from "../../src/storage/storage.ts";
 import { ExpectationError } from "../../src/storage/storage-error.ts";
 import { etagMismatch } from "./etag-mismatch.ts";
 import { cutPage, skippedRows } from "./json-query.ts";
@@ -26,6 +27,8 @@ import { storageFailure } from "./storage-failure.ts";
 /** What the store is made of; `beforeClose` runs before the database is closed. */
 export interface SqlStateStoreOptions {
   readonly database: StateDatabase;
+  /** The same database, where it is the embedded engine: its transactions can take steps of others along. */
+  readonly embedded?: Storage;
   readonly tables: Tables;
   readonly clock: Pick<Clock, "now">;
   readonly random: Pick<Random, "uuid">;
@@ -108,6 +111,17 @@ export function createSqlStateStore({ database, tables, clock, random, ...option
     }
   }
 
+  async function writeWith(companion: Companion, steps: readonly Step[], signal: AbortSignal): Promise<void> {
+    try {
+      const writing = database.write([...companion.steps, ...steps], signal);
+      companion.submitted();
+      await writing;
+    } catch (cause) {
+      if (!ExpectationError.is(cause)) throw storageFailure(cause);
+      throw cause.step < companion.steps.length ? companion.unmet(cause.step) : etagMismatch(undefined, cause);
+    }
+  }
+
   // What is there at once is answered without a promise in between: the embedded engine reads on this thread.
   function read<T>(work: () => T | Promise<T>): T | Promise<T> {
     const fail = (cause: unknown): never => {
@@ -162,6 +176,15 @@ export function createSqlStateStore({ database, tables, clock, random, ...option
     transact: async (operations, _metadata, signal) => {
       if (operations.length > 0) await write(operations.map(stepOf), signal);
     },
+    ...(options.embedded !== undefined && {
+      embedded: options.embedded,
+      transactWith: async (
+        companion: Companion,
+        operations: readonly StateOperation[],
+        _metadata: Readonly<Record<string, string>>,
+        signal: AbortSignal,
+      ) => writeWith(companion, operations.map(stepOf), signal),
+    }),
     async keysLike(pattern, pageSize, token, signal) {
       if (pattern === "") throw new DriverError("badRequest", "keys like pattern cannot be empty");
       const after = token === "" ? "0" : token;

@@ -1,3 +1,5 @@
+import type { Step, Storage } from "../storage/storage.ts";
+
 /** Over which API a message came: whether its failure is repeated can depend on that API's status codes. gRPC by default. */
 export type PublishWire = "http" | "grpc";
 /** A message on its way to a broker. `data` is what subscribers get, envelope included. */
@@ -18,6 +20,43 @@ export interface IncomingMessage {
   readonly attempt?: number;
   /** The broker's own stable id of the message, where it has one. */
   readonly id?: string;
+  /** Present where the acknowledgement can share a transaction with other writes. */
+  readonly embedded?: EmbeddedDelivery;
+}
+/** What tells an event from all others, whoever brings it and however often. */
+export interface EventIdentity {
+  readonly source: string;
+  readonly id: string;
+}
+/** An acknowledgement as steps for somebody else's transaction. */
+export interface Acknowledgement {
+  readonly steps: readonly Step[];
+  /** What it means that a step did not meet its expectation: the delivery is another process's now, or the inbox has the event. */
+  fault(step: number): "lost" | "known";
+}
+/** A delivery of an embedded broker while it is in the handler. */
+export interface EmbeddedDelivery {
+  readonly storage: Storage;
+  /** The inbox: whether an earlier transaction of the consumer group has acknowledged this event. */
+  isKnown(event: EventIdentity): boolean;
+  /** The steps that acknowledge the delivery, if it is still this process's own, and enter the event into the inbox, if it is new. */
+  acknowledge(event: EventIdentity): Acknowledgement;
+  /** The steps are on disk: what the handler answers has no meaning any more. */
+  acknowledged(): void;
+}
+/** Messages as steps for somebody else's transaction. */
+export interface PreparedPublish {
+  readonly steps: readonly Step[];
+  /** To be called in the turn in which the steps are handed to the writer. */
+  submitted(): void;
+  /** To be called when they are on disk. */
+  written(): void;
+}
+/** What a broker on the embedded engine can do beside the others. */
+export interface EmbeddedBroker {
+  readonly storage: Storage;
+  /** A publish whose steps the caller writes, in a transaction of `storage`. */
+  prepare(message: PublishMessage): Promise<PreparedPublish>;
 }
 /** What happened to a delivered message: `ack` it, or give it back for redelivery. */
 export type Delivery = "ack" | "retry";
@@ -66,5 +105,7 @@ export interface PubSub {
     handle: (message: IncomingMessage) => Promise<Delivery>,
     signal: AbortSignal,
   ): Promise<Subscription>;
+  /** Present where messages are rows of an embedded database. */
+  readonly embedded?: EmbeddedBroker;
   close(): Promise<void>;
 }

@@ -1,3 +1,6 @@
+import type { Storage } from "../storage/storage.ts";
+import type { Companion } from "./companion.ts";
+
 /** How the bytes of a value are to be understood by stores that keep text and binary apart. */
 export interface StateValue {
   readonly bytes: Uint8Array;
@@ -95,6 +98,15 @@ export interface StateStore {
   bulkDelete?(requests: readonly StateDelete[], signal: AbortSignal): Promise<readonly (Error | null)[]>;
   /** All or nothing, in order. */
   transact?(
+    operations: readonly StateOperation[],
+    metadata: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** The embedded database that holds the values, where there is one. */
+  readonly embedded?: Storage;
+  /** As `transact`, in one commit with steps of others in the same embedded database. Throws what `unmet` of the companion makes. */
+  transactWith?(
+    companion: Companion,
     operations: readonly StateOperation[],
     metadata: Readonly<Record<string, string>>,
     signal: AbortSignal,

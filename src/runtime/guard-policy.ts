@@ -15,7 +15,7 @@ const kinds: Readonly<Partial<Record<Category, ComponentKind>>> = {
 };
 /** Operations that succeed or fail as a whole. The last argument of each is its signal. */
 const wholes: Readonly<Partial<Record<Category, readonly string[]>>> = {
-  state: ["get", "set", "delete", "bulkGet", "transact", "query"],
+  state: ["get", "set", "delete", "bulkGet", "transact", "transactWith", "query"],
   secretstores: ["get", "bulkGet"],
   pubsub: ["publish"],
   bindings: ["invoke"],

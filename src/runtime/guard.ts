@@ -24,6 +24,7 @@ const operations: Readonly<Partial<Record<Category, Readonly<Record<string, stri
     bulkSet: "set",
     bulkDelete: "bulk_delete",
     transact: "transaction",
+    transactWith: "transaction",
     query: "query",
   },
   secretstores: { get: "get", bulkGet: "bulk_get" },

@@ -38,6 +38,7 @@ export function createBroker(
   return {
     features: ["MESSAGE_TTL", "BULK_PUBLISH"],
     publish: (message) => publish(message.topic, [message]),
+    embedded: { storage, prepare: (message) => explained(() => hub.prepare(message.topic, [message])) },
     async bulkPublish(topic, entries) {
       await publish(topic, entries);
       return [];

@@ -4,6 +4,7 @@ import type { SqlRow } from "../../../src/platform/types.ts";
 import type { Step, Storage } from "../../../src/storage/storage.ts";
 import type { Acks } from "./acks.ts";
 import { type BackOff, backOff } from "./back-off.ts";
+import type { Inbox } from "./inbox.ts";
 import type { Owner } from "./owner.ts";
 import { dueStep, freshSteps, releaseStep, retryStep, takeoverStep } from "./statements.ts";
 
@@ -12,6 +13,7 @@ export interface ConsumerPorts {
   readonly clock: Clock;
   readonly owner: Owner;
   readonly acks: Acks;
+  readonly inbox: Inbox;
   readonly backOff: BackOff;
   /** Handlers at once. */
   readonly concurrency: number;
@@ -235,13 +237,19 @@ export class Consumer {
     }
   }
 
-  async #run(seq: number, message: IncomingMessage): Promise<void> {
-    const { acks, group } = this.#ports;
+  async #run(seq: number, received: IncomingMessage): Promise<void> {
+    const { acks, group, inbox } = this.#ports;
     this.#active += 1;
-    this.#activeBytes += message.data.length;
+    this.#activeBytes += received.data.length;
+    let isSettled = false;
+    const embedded = inbox.delivery(seq, () => {
+      isSettled = true;
+    });
+    const message = { ...received, embedded };
     const delivery = await this.#outcome(message);
-    if (delivery === "ack") acks.add(group, seq);
-    else await this.#giveBack(seq, message.attempt ?? 1);
+    // A transaction of somebody else has acknowledged it: there is nothing left to say.
+    if (delivery === "ack" && !isSettled) acks.add(group, seq);
+    else if (!isSettled) await this.#giveBack(seq, message.attempt ?? 1);
     this.#active -= 1;
     this.#activeBytes -= message.data.length;
     this.#start();

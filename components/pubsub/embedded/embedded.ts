@@ -3,6 +3,7 @@ import { DriverError } from "../../../src/driver/errors.ts";
 import { m } from "../../../src/kit/schema/codecs.ts";
 import { storageFailure } from "../../_shared/storage-failure.ts";
 import { createBroker } from "./broker.ts";
+import { inboxSchema } from "./inbox.ts";
 import { brokerSchema } from "./tables.ts";
 
 /**
@@ -33,6 +34,10 @@ export default definePubSub({
       .duration()
       .default(4_000)
       .help("After which the messages of a killed process go to another one; the first component of a file decides"),
+    inboxTTL: m
+      .duration()
+      .default(86_400_000)
+      .help("How long a group knows the events that it acknowledged in a transaction with state"),
     unreadTTL: m.duration().default(86_400_000).help("How long a topic without consumer groups keeps its messages"),
     unreadMessages: m.integer().default(100_000).help("How many messages a topic without consumer groups keeps"),
   },
@@ -48,6 +53,7 @@ export default definePubSub({
     });
     try {
       await storage.migrate(brokerSchema);
+      await storage.migrate(inboxSchema);
     } catch (cause) {
       await storage.close();
       throw storageFailure(cause, "failed to open the broker");
@@ -62,6 +68,7 @@ export default definePubSub({
           maxMs: metadata.backOffMaxInterval,
           multiplier: metadata.backOffMultiplier,
         },
+        inboxMs: metadata.inboxTTL,
         leaseMs: Math.max(100, metadata.leaseDuration),
         unread: { ttlMs: metadata.unreadTTL, limit: Math.max(0, metadata.unreadMessages) },
       },

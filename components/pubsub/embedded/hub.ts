@@ -1,10 +1,11 @@
 import type { DriverContext } from "../../../src/driver/context.ts";
-import type { Delivery, IncomingMessage, Subscription } from "../../../src/driver/pubsub.ts";
+import type { Delivery, IncomingMessage, PreparedPublish, Subscription } from "../../../src/driver/pubsub.ts";
 import { messageTtl } from "../../../src/kit/message-ttl.ts";
 import type { Step, Storage } from "../../../src/storage/storage.ts";
 import { createAcks } from "./acks.ts";
 import type { BackOff } from "./back-off.ts";
 import { Consumer } from "./consumer.ts";
+import { createInbox, scheduleInboxSweep } from "./inbox.ts";
 import { createOwner, memberStep } from "./owner.ts";
 import { publishStep } from "./statements.ts";
 import { scheduleSweep } from "./sweep.ts";
@@ -14,6 +15,8 @@ import { createWake } from "./wake.ts";
 /** Settings of a file in one process; the component that opens it first decides. */
 export interface HubSettings {
   readonly leaseMs: number;
+  /** How long the inbox knows an event. */
+  readonly inboxMs: number;
   readonly unread: { readonly ttlMs: number; readonly limit: number };
 }
 
@@ -39,6 +42,8 @@ export interface ConsumeRequest {
 export interface Hub {
   /** Resolves when all messages are on disk; all of them are or none. */
   publish(topic: string, messages: readonly HubMessage[]): Promise<void>;
+  /** The steps of a publish for a transaction of the file that somebody else writes. */
+  prepare(topic: string, messages: readonly HubMessage[]): Promise<PreparedPublish>;
   consume(request: ConsumeRequest): Promise<Subscription>;
   /** Gives up one use. The last one takes the process out of the file. */
   release(): Promise<void>;
@@ -120,6 +125,13 @@ function createShared(
     failed: (error) => warn("remove old messages", error),
   });
 
+  const stopInboxSweep = scheduleInboxSweep({
+    storage,
+    clock,
+    keepMs: settings.inboxMs,
+    failed: (error) => warn("remove old events from the inbox", error),
+  });
+
   function pumpTopic(topic: number): void {
     for (const consumer of consumers) if (consumer.topic === topic) consumer.pump();
   }
@@ -146,8 +158,7 @@ function createShared(
     return () => cancel();
   }
 
-  async function publish(topicName: string, messages: readonly HubMessage[]): Promise<void> {
-    if (messages.length === 0) return;
+  async function prepare(topicName: string, messages: readonly HubMessage[]): Promise<PreparedPublish> {
     const found = topics.id(topicName);
     const topic = typeof found === "number" ? found : await found;
     const publishedAt = clock.now();
@@ -157,11 +168,23 @@ function createShared(
       const expiresAt = ttl === undefined ? null : publishedAt + Math.min(ttl, Number.MAX_SAFE_INTEGER / 2);
       steps.push(publishStep({ topic, publishedAt, expiresAt, contentType, metadata, data }));
     }
-    const written = storage.write(steps);
-    // Written in the same turn, so that the claim shares the commit of what it takes.
-    for (const consumer of consumers) if (consumer.topic === topic) consumer.expect();
-    await written;
-    wake.notify(topic);
+    return {
+      steps,
+      // In the same turn as the write, so that the claim shares the commit of what it takes.
+      submitted() {
+        for (const consumer of consumers) if (consumer.topic === topic) consumer.expect();
+      },
+      written: () => wake.notify(topic),
+    };
+  }
+
+  async function publish(topicName: string, messages: readonly HubMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    const { steps, submitted, written } = await prepare(topicName, messages);
+    const writing = storage.write(steps);
+    submitted();
+    await writing;
+    written();
   }
 
   async function join(topic: number, groupName: string): Promise<number> {
@@ -187,6 +210,7 @@ function createShared(
       clock,
       owner,
       acks,
+      inbox: createInbox({ storage, clock, group, owner: ownerId }),
       backOff,
       concurrency,
       topic: { id, name: request.topic },
@@ -225,9 +249,10 @@ function createShared(
 
   return {
     uses: 0,
-    hub: { publish, consume },
+    hub: { publish, prepare, consume },
     async close() {
       stopSweep();
+      stopInboxSweep();
       owner.stop();
       await wake.close();
       await acks.close();

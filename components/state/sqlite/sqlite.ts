@@ -51,6 +51,7 @@ export default defineStateStore({
     const stopCleanup = scheduleCleanup({ database: storage, tables, clock, log, everyMs: metadata.cleanupInterval });
     return createSqlStateStore({
       database: storage,
+      embedded: storage,
       tables,
       clock,
       random,

@@ -1,0 +1,90 @@
+import type { Acknowledgement, EmbeddedDelivery } from "../../../src/driver/pubsub.ts";
+import type { Clock } from "../../../src/kit/clock.ts";
+import type { Schema, Storage } from "../../../src/storage/storage.ts";
+import { ackStep } from "./statements.ts";
+
+/**
+ * The inbox: events whose acknowledgement was committed together with what their app wrote. It belongs to the consumer group, so
+ * an event counts once for each group, in whatever message it comes.
+ */
+export const inboxSchema: Schema = {
+  owner: "pubsub.embedded.inbox",
+  migrations: [
+    {
+      version: 1,
+      statements: [
+        `CREATE TABLE pubsub_inbox (
+          grp INTEGER NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, received_at INTEGER NOT NULL,
+          PRIMARY KEY (grp, id, source)) WITHOUT ROWID`,
+        "CREATE INDEX pubsub_inbox_age ON pubsub_inbox (received_at)",
+      ],
+    },
+  ],
+};
+
+/** The inbox of one consumer group. */
+export interface Inbox {
+  /** One delivery to the group; `settled` is called when its acknowledgement is on disk. */
+  delivery(seq: number, settled: () => void): EmbeddedDelivery;
+}
+
+export interface InboxPorts {
+  readonly storage: Storage;
+  readonly clock: Pick<Clock, "now">;
+  readonly group: number;
+  readonly owner: number;
+}
+
+const anySql = "SELECT 1 FROM pubsub_inbox WHERE grp = +? LIMIT 1";
+const knownSql = "SELECT 1 FROM pubsub_inbox WHERE grp = +? AND id = +? AND source = +?";
+const enterSql = "INSERT INTO pubsub_inbox (grp, source, id, received_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
+
+/** Opens the inbox of a group. A group that never used it costs its deliveries nothing. */
+export function createInbox({ storage, clock, group, owner }: InboxPorts): Inbox {
+  let isUsed = storage.get(anySql, [group]) !== undefined;
+  return {
+    delivery: (seq, settled) => ({
+      storage,
+      // What other processes enter is seen at the commit at the latest.
+      isKnown: ({ source, id }) => isUsed && storage.get(knownSql, [group, id, source]) !== undefined,
+      acknowledge({ source, id }): Acknowledgement {
+        isUsed = true;
+        const fence = { ...ackStep(group, owner, [seq]), expect: 1 };
+        const entry = { sql: enterSql, params: [group, source, id, clock.now()], expect: 1 };
+        return { steps: [fence, entry], fault: (step) => (step === 1 ? "known" : "lost") };
+      },
+      acknowledged: settled,
+    }),
+  };
+}
+
+const CHUNK = 500;
+const SWEEP_MS = 60_000;
+const oldSql = `DELETE FROM pubsub_inbox WHERE (grp, id, source) IN (
+  SELECT grp, id, source FROM pubsub_inbox WHERE received_at < ? ORDER BY received_at LIMIT ${CHUNK})`;
+
+/** Removes the events that were entered before a time (epoch milliseconds). */
+export async function sweepInbox(storage: Pick<Storage, "get" | "write">, before: number): Promise<void> {
+  while (storage.get("SELECT 1 FROM pubsub_inbox WHERE received_at < ? LIMIT 1", [before]) !== undefined)
+    await storage.write([{ sql: oldSql, params: [before] }]);
+}
+
+/** Sweeps once a minute; the answer stops it. */
+export function scheduleInboxSweep(ports: {
+  readonly storage: Pick<Storage, "get" | "write">;
+  readonly clock: Pick<Clock, "now" | "after">;
+  /** How long an event is known. */
+  readonly keepMs: number;
+  failed(error: unknown): void;
+}): () => void {
+  const { storage, clock, keepMs, failed } = ports;
+  let cancel = (): void => undefined;
+  function schedule(): void {
+    cancel = clock.after(SWEEP_MS, () => {
+      schedule();
+      sweepInbox(storage, clock.now() - keepMs).catch(failed);
+    });
+  }
+  schedule();
+  return () => cancel();
+}
