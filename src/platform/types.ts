@@ -29,6 +29,8 @@ export interface HttpListen {
   readonly path?: string;
   /** Largest accepted request header block in bytes, where the runtime lets us choose. */
   readonly maxHeaderBytes?: number;
+  /** Largest WebSocket message of a client in bytes. Default 16 MiB. */
+  readonly maxMessageBytes?: number;
 }
 
 export interface Http2Listen extends HttpListen {
@@ -54,6 +56,7 @@ export interface RequestInfo {
   /** Absent where the host does not tell. */
   readonly remotePort?: number | undefined;
 }
+/** An answer that is an UpgradeResponse (kit/websocket) turns the request's connection into a WebSocket. */
 export type FetchHandler = (request: Request, info: RequestInfo) => Response | Promise<Response>;
 
 export type HeaderList = Readonly<Record<string, string | readonly string[]>>;
@@ -140,6 +143,8 @@ export interface TcpConnect {
     readonly ca?: string;
     readonly cert?: string;
     readonly key?: string;
+    /** Begins plain, for protocols that change over at `startTls`; the limit for dialling covers the plain part only. */
+    readonly onDemand?: true;
   };
   /** Default: the system's own limit. */
   readonly connectTimeoutMs?: number;
@@ -171,6 +176,8 @@ export interface TcpSocket {
   destroy(): void;
   pause(): void;
   resume(): void;
+  /** Encrypts all that follows; `onOpen` is called again when the peer's certificate is accepted. Absent without `onDemand`. */
+  startTls?(): void;
 }
 
 /** A worker with structured-clone messages. */

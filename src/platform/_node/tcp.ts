@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { ConnectionOptions } from "node:tls";
 import type { TcpConnect, TcpError, TcpHandlers, TcpSocket } from "../types.ts";
 
 /** Up to here a head and its body are joined for one system call. */
@@ -6,6 +7,7 @@ const joinBytes = 65_536;
 
 /** Dials with node:net or node:tls; runs on every runtime that has them. */
 export function connectTcp(connect: TcpConnect, handlers: TcpHandlers): TcpSocket {
+  const settings = connect.tls;
   let socket: Socket;
   try {
     socket = open(connect);
@@ -24,18 +26,21 @@ export function connectTcp(connect: TcpConnect, handlers: TcpHandlers): TcpSocke
     clearTimeout(timer);
     handlers.onClose(failure);
   };
+  const listen = (opened: "connect" | "secureConnect") => {
+    socket.once(opened, () => {
+      clearTimeout(timer);
+      if (!closed) handlers.onOpen();
+    });
+    socket.on("data", (data: Buffer) => handlers.onData(new Uint8Array(data.buffer, data.byteOffset, data.length)));
+    socket.on("end", () => handlers.onEnd());
+    socket.on("drain", () => handlers.onDrain());
+    socket.on("error", (error) => {
+      failure ??= tcpError(error);
+    });
+    socket.on("close", close);
+  };
   socket.setNoDelay(true);
-  socket.once(connect.tls === undefined ? "connect" : "secureConnect", () => {
-    clearTimeout(timer);
-    if (!closed) handlers.onOpen();
-  });
-  socket.on("data", (data: Buffer) => handlers.onData(new Uint8Array(data.buffer, data.byteOffset, data.length)));
-  socket.on("end", () => handlers.onEnd());
-  socket.on("drain", () => handlers.onDrain());
-  socket.on("error", (error) => {
-    failure ??= tcpError(error);
-  });
-  socket.on("close", close);
+  listen(settings === undefined || settings.onDemand === true ? "connect" : "secureConnect");
   if (connect.connectTimeoutMs !== undefined) {
     timer = setTimeout(() => {
       failure = Object.assign(new Error("dialling took too long"), { code: "TIMEOUT" });
@@ -62,16 +67,35 @@ export function connectTcp(connect: TcpConnect, handlers: TcpHandlers): TcpSocke
     destroy: () => void socket.destroy(),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
+    ...(settings?.onDemand === true && {
+      startTls() {
+        const plain = socket;
+        for (const event of ["data", "end", "drain"]) plain.removeAllListeners(event);
+        try {
+          socket = secure({ socket: plain, host: connect.host }, settings);
+        } catch (error) {
+          failure = tcpError(error as Error);
+          plain.destroy();
+          return;
+        }
+        listen("secureConnect");
+      },
+    }),
   };
 }
 
+type TlsSettings = NonNullable<TcpConnect["tls"]>;
+
 function open(connect: TcpConnect): Socket {
   const place = connect.path === undefined ? { host: connect.host, port: connect.port } : { path: connect.path };
-  if (connect.tls === undefined) {
+  if (connect.tls === undefined || connect.tls.onDemand === true) {
     const net = process.getBuiltinModule("node:net");
     return net.connect(place);
   }
-  const { insecure, servername, ca, cert, key } = connect.tls;
+  return secure(place, connect.tls);
+}
+
+function secure(place: ConnectionOptions, { insecure, servername, ca, cert, key }: TlsSettings): Socket {
   const tls = process.getBuiltinModule("node:tls");
   return tls.connect({
     ...place,
