@@ -1,3 +1,5 @@
+import { checkAccessControl } from "./check/check-access-control.ts";
+import { createFinder } from "./check/finder.ts";
 import { ConfigError } from "./config-error.ts";
 import type { Configuration } from "./configuration.ts";
 import { configurationFrom } from "./configuration-from.ts";
@@ -45,10 +47,12 @@ export function layConfiguration(
   document: SourceDocument,
 ): { readonly merged: unknown; readonly warnings: readonly Finding[] } {
   // Each document is checked by itself first, because a merged value has no place that an error could name.
-  const { findings } = decodeDocument(configurationSchema, document, false);
+  const { findings, value } = decodeDocument(configurationSchema, document, false);
   const faults = findings.filter((finding) => finding.severity === "error");
   if (faults.length > 0) throw refuseConfiguration(faults);
-  return { merged: mergeOver(merged, document.value), warnings: findings };
+  const warnings = [...findings];
+  checkAccessControl(value?.spec.accessControl, createFinder(document, warnings));
+  return { merged: mergeOver(merged, document.value), warnings };
 }
 
 /** The configuration that merged documents and the environment give. Throws ConfigError. */

@@ -33,6 +33,6 @@ export interface Call {
   /** Aborts when the caller has gone or the deadline is over. */
   readonly signal: AbortSignal;
   readonly trace: Trace;
-  /** App id of the calling sidecar's app, when the request came from another sidecar. */
-  readonly caller?: { readonly appId: string; readonly namespace: string };
+  /** The calling sidecar's app, when the request came from another sidecar; with a trust domain only where its name is proven. */
+  readonly caller?: { readonly appId: string; readonly namespace: string; readonly trustDomain?: string | undefined };
 }

@@ -40,10 +40,15 @@ export interface AppPorts {
 /** How often it is looked whether calls have ended, when the sidecar stops. */
 const drainPollMs = 20;
 
+/** Whether an app of the protocol speaks HTTP; every other one speaks gRPC. */
+export function isHttpApp(protocol: Options["app"]["protocol"]): boolean {
+  return protocol === "http" || protocol === "https" || protocol === "h2c";
+}
+
 /** Opens the ways into the app that the options name; without a port there are none. */
 export async function createApp({ platform, options, log, pipeline }: AppPorts): Promise<App> {
   const { app } = options;
-  const isHttp = app.protocol === "http" || app.protocol === "https" || app.protocol === "h2c";
+  const isHttp = isHttpApp(app.protocol);
   const has = app.port > 0;
   // Without health checks the app counts as healthy as soon as it can be reached.
   const health: { current?: AppHealth } = {};

@@ -43,11 +43,7 @@ export function unenforceable(resources: Resources, catalog: Catalog): string | 
   if (policy !== undefined) {
     return `WorkflowAccessPolicy "${policy.name}" (${policy.source.file}:${policy.source.line}) cannot be enforced: this version has no workflows; remove it or move it out of the resources folder`;
   }
-  const { accessControl, httpPipeline, appHttpPipeline } = resources.configuration;
-  const denies = (action: string): boolean => action.toLowerCase() === "deny";
-  if (accessControl !== null && (denies(accessControl.defaultAction) || accessControl.policies.length > 0)) {
-    return `spec.accessControl of Configuration "${resources.configuration.name}" cannot be enforced: this version has no access control; remove it`;
-  }
+  const { httpPipeline, appHttpPipeline } = resources.configuration;
   const handler = [...httpPipeline, ...appHttpPipeline].find(({ type }) => !Object.hasOwn(catalog, type.toLowerCase()));
   if (handler !== undefined) {
     const known = Object.keys(catalog).filter((type) => type.startsWith("middleware."));

@@ -2,7 +2,7 @@ import { lazyStreams } from "../api/grpc/lazy.ts";
 import type { GrpcPart } from "../api/grpc/part.ts";
 import type { RawHandler } from "../api/grpc/raw.ts";
 import type { Fallback } from "../api/http/route.ts";
-import { allowAll, createAccept } from "../blocks/invoke/accept.ts";
+import { createAccept } from "../blocks/invoke/accept.ts";
 import { createHttpTarget } from "../blocks/invoke/app-http.ts";
 import type { ProxyAccept, ProxyPorts, RawTarget } from "../blocks/invoke/grpc-proxy.ts";
 import { invokeHttp } from "../blocks/invoke/http.ts";
@@ -10,15 +10,18 @@ import { createInvoke } from "../blocks/invoke/invoke.ts";
 import { createHttpOrigins } from "../channel/app/http-origins.ts";
 import type { Peers } from "../channel/peer/peers.ts";
 import { createPeerResolver } from "../channel/peer/resolve.ts";
+import type { AccessControl } from "../config/configuration.ts";
 import type { Resources } from "../config/load.ts";
 import type { Options } from "../config/options.ts";
 import type { Components } from "../host/components.ts";
 import type { InvocationTarget } from "../kit/invocation.ts";
 import type { StreamHandler } from "../platform/types.ts";
 import type { PolicyProvider } from "../resiliency/provider.ts";
+import { createAccessRules } from "../security/access-rules.ts";
+import { createAccessMetrics } from "../telemetry/access-metrics.ts";
 import { createInvokeMetrics } from "../telemetry/invoke-metrics.ts";
 import type { Log } from "../telemetry/ports.ts";
-import type { App } from "./app.ts";
+import { type App, isHttpApp } from "./app.ts";
 import { hostAddress } from "./host-address.ts";
 import { createHttpEndpoints } from "./http-endpoints.ts";
 import { invokePolicies, proxyPolicy } from "./invoke-policies.ts";
@@ -46,7 +49,7 @@ export interface WiredInvoke {
 export interface InvokeWiring {
   readonly shared: Shared;
   readonly options: Options;
-  readonly resources: Pick<Resources, "httpEndpoints">;
+  readonly resources: Pick<Resources, "httpEndpoints" | "configuration">;
   readonly resiliency: PolicyProvider;
   readonly telemetry: Telemetry;
   readonly app: App;
@@ -54,6 +57,8 @@ export interface InvokeWiring {
   readonly components: Pick<Components, "find">;
   readonly log: Log;
 }
+
+const defaultTrustDomain = "public";
 
 /** Port of peers whose resolver knows names only. */
 const peerPort = 50_002;
@@ -63,7 +68,14 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
   const { shared, options, resources, resiliency, telemetry, app, names, components, log } = wiring;
   const { platform } = shared;
   const { clock } = platform;
-  const self = { appId: options.appId, namespace: options.currentNamespace };
+  const { accessControl } = resources.configuration;
+  const trustDomain = accessControl?.trustDomain ?? defaultTrustDomain;
+  const self = { appId: options.appId, namespace: options.currentNamespace, trustDomain };
+  const access = createAccessRules(accessControl, {
+    isHttp: isHttpApp(options.app.protocol),
+    meter: createAccessMetrics(telemetry.registry),
+  });
+  warnOfUnproven(accessControl, log);
   const limits = { maxReceiveBytes: options.maxBodySize, maxSendBytes: options.maxBodySize };
   const meter = createInvokeMetrics(telemetry.registry, telemetry.latencyBuckets);
   const resolver = createPeerResolver({ resolvers: names.resolvers, clock, random: platform.random, port: peerPort });
@@ -83,7 +95,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
 
   const accept = createAccept({
     app: () => app.target,
-    access: allowAll,
+    access,
     meter,
     tracing: { appId: options.appId, begin: telemetry.tracer.below },
   });
@@ -92,7 +104,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
     return {
       self,
       app: (): RawTarget => app.raw(),
-      access: allowAll,
+      access,
       sidecars: { find: (appId, namespace) => acceptOf(shared.sidecars.find(appId, namespace))?.proxy },
       resolver,
       peers: target,
@@ -164,6 +176,14 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
       await (await loaded.made())?.pool.close();
     },
   };
+}
+
+/** Policies name callers, and without mTLS only those of this process are known. */
+function warnOfUnproven(control: AccessControl | null, log: Log): void {
+  if (control === null || control.policies.length === 0) return;
+  log.warn(
+    `access control: without mTLS nothing proves who calls from another process: such calls get the defaultAction, ${control.defaultAction}; policies are for callers in this process`,
+  );
 }
 
 function acceptOf(sidecar: LocalSidecar<LocalAccept> | undefined): LocalAccept | undefined {

@@ -105,7 +105,7 @@ export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise
   };
   const neighbour = (wanted: string): InvokeSidecar | undefined =>
     options.neighbours?.().find((sidecar) => sidecar.appId === wanted);
-  const self = { appId, namespace };
+  const self = { appId, namespace, trustDomain: "public" };
   const resiliency = await createPolicyProvider(options.resiliencies ?? [], {
     clock,
     random: platform.random,

@@ -14,7 +14,7 @@ import { policyConnectError } from "./grpc-policy-error.ts";
 import { establishedAnswer, guardedProxyCall, unsent } from "./grpc-proxy-policy.ts";
 import { identityLines } from "./header-rules.ts";
 import { normalizeMethod } from "./method.ts";
-import type { AccessControl, AppName, InvokeMeter, PeerAddress, PeerResolver } from "./ports.ts";
+import type { AccessControl, AppName, InvokeMeter, OwnName, PeerAddress, PeerResolver } from "./ports.ts";
 import { parseTarget } from "./target.ts";
 
 /** An answer as frames; the status is in the trailers. */
@@ -39,7 +39,7 @@ export interface RawTarget {
 
 /** What the accepting side of proxying needs. */
 export interface ProxyAcceptPorts {
-  readonly self: AppName;
+  readonly self: OwnName;
   /** The own app; throws when it cannot be called over gRPC. */
   readonly app: () => RawTarget;
   readonly access: AccessControl;

@@ -10,6 +10,12 @@ export interface AppName {
   readonly namespace: string;
 }
 
+/** The own app, under the name that others of this process know it by. */
+export interface OwnName extends AppName {
+  /** Tells the sidecars of this process that the name is proven. */
+  readonly trustDomain?: string | undefined;
+}
+
 /** One address of an app's sidecar. */
 export interface PeerAddress extends AppName {
   /** `host:port` of its internal listener. */
@@ -35,8 +41,8 @@ export interface Peers {
 
 /** Who may call what; the callee asks before its app is called. */
 export interface AccessControl {
-  /** The reason to refuse, or undefined. `verb` is empty for gRPC apps. */
-  refuses(caller: AppName | undefined, method: string, verb: string): string | undefined;
+  /** The reason to refuse, or undefined. `verb` is empty for gRPC apps; a caller with a trust domain is who it says. */
+  refuses(caller: Call["caller"], method: string, verb: string): string | undefined;
 }
 
 /** Counts calls between sidecars; both ends count. */
@@ -60,7 +66,7 @@ export interface InvokePolicies {
 
 /** What invocation needs of its surroundings. */
 export interface InvokePorts {
-  readonly self: AppName;
+  readonly self: OwnName;
   readonly host: ForwardingHost;
   readonly clock: Clock;
   /** The own app; undefined while there is none. */

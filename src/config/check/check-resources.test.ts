@@ -195,3 +195,29 @@ test("a single file can be checked, and a missing path is a finding", async () =
     "error r/y.yaml:1: Flow sequence in block collection must be sufficiently indented and end with a ]; correct the YAML, this document is left out",
   ]);
 });
+
+test("access rules that say something else than they seem to are found", async () => {
+  const findings = await check({
+    "r/a.yaml": `${head("Configuration", "c")}spec:
+  accessControl:
+    trustDomain: public
+    policies:
+    - appId: shop
+      namespace: default
+      trustDomain: public
+      defaultAction: alow
+      operations:
+      - name: /orders
+        httpVerb: ["get", "*", "FETCH"]
+        action: Deny
+      - name: /more
+`,
+  });
+  assert.deepEqual(findings, [
+    "warning r/a.yaml:6 spec.accessControl: without defaultAction callers that no policy names are allowed, on Kubernetes denied; add defaultAction: deny",
+    'warning r/a.yaml:12 spec.accessControl.policies[0].defaultAction: "alow" is no action and denies; write allow or deny',
+    'warning r/a.yaml:15 spec.accessControl.policies[0].operations[0].httpVerb[0]: "get" is no verb of HTTP and never fits; write GET',
+    'warning r/a.yaml:15 spec.accessControl.policies[0].operations[0].httpVerb[2]: "FETCH" is no verb of HTTP and never fits; known: *, GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH',
+    "warning r/a.yaml:17 spec.accessControl.policies[0].operations[1]: an operation without action is denied; add allow or deny",
+  ]);
+});

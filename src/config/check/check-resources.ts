@@ -11,6 +11,7 @@ import { type ReadManifests, readManifestFile, readManifests } from "../read-man
 import { configurationSchema } from "../resource/configuration.ts";
 import { decodeResource, documentType, knownKinds, type Resource } from "../resource/kind.ts";
 import { policyFaults } from "../resource/workflow-access-policy.ts";
+import { checkAccessControl, checkDefaultAction } from "./check-access-control.ts";
 import { checkComponent, type DriverLookup } from "./check-component.ts";
 import { type CheckedResource, checkReferences } from "./check-references.ts";
 import { checkResiliency } from "./check-resiliency.ts";
@@ -81,6 +82,8 @@ function checkKind(document: SourceDocument, find: Find): void {
 function checkConfiguration(document: SourceDocument, find: Find): void {
   const { value } = decodeDocument(configurationSchema, document, true);
   if (value === null) return;
+  checkAccessControl(value.spec.accessControl, find);
+  checkDefaultAction(value.spec.accessControl, find);
   try {
     configurationFrom(value, readEnvironment({}).tracing);
   } catch (error) {
