@@ -34,14 +34,21 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function connectFailure(settings: RedisSettings, cause: unknown): DriverError {
+function connectFailure(settings: RedisSettings, what: string, cause: unknown): DriverError {
   const refused = cause instanceof RedisReplyError && /^(?:WRONGPASS|NOAUTH|NOPERM|ERR .*AUTH)/.test(cause.message);
-  const text = `redis store: error connecting to redis at ${settings.host}: ${messageOf(cause)}`;
+  const text = `${what}: error connecting to redis at ${settings.host}: ${messageOf(cause)}`;
   return new DriverError(refused ? "unauthorized" : "unavailable", text, { cause });
 }
 
-/** Connects, trying again as often as the settings say. Rejects with DriverError "unavailable" or "unauthorized". */
-export async function openRedis(settings: RedisSettings, ports: RedisPorts): Promise<RedisConnection> {
+/**
+ * Connects, trying again as often as the settings say. Rejects with DriverError "unavailable" or "unauthorized", whose text
+ * begins with `what`.
+ */
+export async function openRedis(
+  settings: RedisSettings,
+  ports: RedisPorts,
+  what = "redis store",
+): Promise<RedisConnection> {
   const { clock, random, log } = ports;
   const { host } = settings;
   let isClosed = false;
@@ -85,10 +92,10 @@ export async function openRedis(settings: RedisSettings, ports: RedisPorts): Pro
         return await dial(signal);
       } catch (cause) {
         const isFinal = cause instanceof RedisReplyError && !passing.test(cause.message);
-        if (isFinal || signal.aborted || retry >= settings.maxRetries) throw connectFailure(settings, cause);
+        if (isFinal || signal.aborted || retry >= settings.maxRetries) throw connectFailure(settings, what, cause);
         log.debug(`Connecting to Redis at ${host} failed: ${messageOf(cause)}`);
         await clock.sleep(pause(retry), signal).catch((reason) => {
-          throw connectFailure(settings, reason);
+          throw connectFailure(settings, what, reason);
         });
       }
     }

@@ -41,7 +41,8 @@ function parseMilliseconds(raw: string): number {
   }
 }
 
-function milliseconds(fallback: number, help: string): Field<number> {
+/** A field of which a bare number is milliseconds, also a negative one. */
+export function milliseconds(fallback: number, help: string): Field<number> {
   return { ...m.duration().default(fallback).help(help), parse: parseMilliseconds };
 }
 
