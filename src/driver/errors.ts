@@ -9,6 +9,8 @@ export type DriverErrorKind =
   | "unauthorized"
   | "unsupported"
   | "tooLarge"
+  /** There is no room for more: later, or after something was removed, the same request works. */
+  | "full"
   | "timeout"
   | "closed"
   | "failed";

@@ -9,6 +9,8 @@ export interface PublishMessage {
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly wire?: PublishWire;
+  /** The topic from which this message was put aside, where it is a dead letter. */
+  readonly deadLetterOf?: string;
 }
 /** A message that a broker hands over. */
 export interface IncomingMessage {
@@ -72,6 +74,8 @@ export interface BulkEntry {
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly wire?: PublishWire;
+  /** As in PublishMessage. */
+  readonly deadLetterOf?: string;
 }
 export interface Subscription {
   /** Takes no new message, waits for those in the handler, then gives up the subscription. */

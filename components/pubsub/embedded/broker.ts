@@ -2,9 +2,11 @@ import type { DriverContext } from "../../../src/driver/context.ts";
 import { DriverError } from "../../../src/driver/errors.ts";
 import type { PubSub, Subscription } from "../../../src/driver/pubsub.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
+import { StorageError } from "../../../src/storage/storage-error.ts";
 import { storageFailure } from "../../_shared/storage-failure.ts";
 import type { BackOff } from "./back-off.ts";
 import { type HubMessage, type HubSettings, useHub } from "./hub.ts";
+import { createSizeLimit } from "./size-limit.ts";
 
 export interface BrokerSettings extends HubSettings {
   /** The group of this component's subscriptions. */
@@ -12,6 +14,20 @@ export interface BrokerSettings extends HubSettings {
   /** Handlers at once in each subscription. */
   readonly concurrency: number;
   readonly backOff: BackOff;
+  /** Bytes that the file may hold; undefined: as many as fit on the disk. */
+  readonly maxBytes: number | undefined;
+  /** What topics that this component uses keep of acknowledged messages; undefined: what others have asked for, or nothing. */
+  readonly retain: { readonly ms: number | undefined; readonly bytes: number | undefined } | undefined;
+}
+
+/** A message as the runtime gives it, alone or as an entry of a bulk. */
+interface GivenMessage extends Omit<HubMessage, "origin"> {
+  readonly deadLetterOf?: string;
+}
+
+function brokerFailure(cause: unknown): DriverError {
+  if (StorageError.is(cause) && cause.kind === "full") return new DriverError("full", cause.message, { cause });
+  return storageFailure(cause);
 }
 
 /** The embedded broker as one component sees it, on an open file with its tables. It owns `storage` and closes it. */
@@ -20,8 +36,10 @@ export function createBroker(
   settings: BrokerSettings,
   context: Pick<DriverContext, "platform" | "clock" | "random" | "log">,
 ): PubSub {
-  const { groupName, concurrency, backOff } = settings;
+  const { groupName, concurrency, backOff, maxBytes, retain } = settings;
   const hub = useHub(storage, settings, context);
+  const checkSize = maxBytes === undefined ? undefined : createSizeLimit(storage, context.clock, maxBytes);
+  const retained = new Set<string>();
   const subscriptions = new Set<Subscription>();
   let isClosed = false;
 
@@ -30,21 +48,42 @@ export function createBroker(
     try {
       return await work();
     } catch (cause) {
-      throw storageFailure(cause);
+      throw brokerFailure(cause);
     }
   }
-  const publish = (topic: string, messages: readonly HubMessage[]) => explained(() => hub.publish(topic, messages));
+  async function retainTopic(topic: string): Promise<void> {
+    if (retain === undefined || retained.has(topic)) return;
+    await hub.retain(topic, retain.ms, retain.bytes);
+    retained.add(topic);
+  }
+  const messageOf = ({ deadLetterOf, ...message }: GivenMessage): HubMessage =>
+    deadLetterOf === undefined ? message : { ...message, origin: { topic: deadLetterOf, group: groupName } };
+  const publish = (topic: string, messages: readonly HubMessage[]): Promise<void> =>
+    explained(async () => {
+      checkSize?.(messages.reduce((sum, { data }) => sum + data.length, 0));
+      if (retain !== undefined) await retainTopic(topic);
+      await hub.publish(topic, messages);
+    });
 
   return {
-    features: ["MESSAGE_TTL", "BULK_PUBLISH"],
-    publish: (message) => publish(message.topic, [message]),
-    embedded: { storage, prepare: (message) => explained(() => hub.prepare(message.topic, [message])) },
+    features: ["MESSAGE_TTL", "BULK_PUBLISH", "DELAYED", "ORDERED"],
+    publish: (message) => publish(message.topic, [message.deadLetterOf === undefined ? message : messageOf(message)]),
+    embedded: {
+      storage,
+      prepare: (message) =>
+        explained(async () => {
+          checkSize?.(message.data.length);
+          await retainTopic(message.topic);
+          return hub.prepare(message.topic, [messageOf(message)]);
+        }),
+    },
     async bulkPublish(topic, entries) {
-      await publish(topic, entries);
+      await publish(topic, entries.map(messageOf));
       return [];
     },
     subscribe: ({ topic, atOnce = 0 }, handle) =>
       explained(async () => {
+        await retainTopic(topic);
         const most = concurrency === 1 ? 1 : Math.max(concurrency, atOnce);
         const opened = await hub.consume({ topic, groupName, concurrency: most, backOff, handle });
         const subscription: Subscription = {
@@ -53,7 +92,7 @@ export function createBroker(
             try {
               await opened.close();
             } catch (cause) {
-              throw storageFailure(cause);
+              throw brokerFailure(cause);
             }
           },
         };

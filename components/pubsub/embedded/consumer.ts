@@ -1,12 +1,12 @@
 import type { Delivery, IncomingMessage } from "../../../src/driver/pubsub.ts";
 import type { Clock } from "../../../src/kit/clock.ts";
 import type { SqlRow } from "../../../src/platform/types.ts";
-import type { Step, Storage } from "../../../src/storage/storage.ts";
+import type { Step, StepResult, Storage } from "../../../src/storage/storage.ts";
 import type { Acks } from "./acks.ts";
 import { type BackOff, backOff } from "./back-off.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Owner } from "./owner.ts";
-import { dueStep, freshSteps, releaseStep, retryStep, takeoverStep } from "./statements.ts";
+import { dueStep, type Fence, freshSteps, releaseStep, retryStep, takeoverStep } from "./statements.ts";
 
 export interface ConsumerPorts {
   readonly storage: Pick<Storage, "get" | "all" | "write">;
@@ -20,34 +20,33 @@ export interface ConsumerPorts {
   readonly topic: { readonly id: number; readonly name: string };
   readonly group: number;
   handle(message: IncomingMessage): Promise<Delivery>;
+  /** A transaction of somebody else has acknowledged a message. */
+  acknowledged(): void;
   /** Messages went back to the group, others may take them. */
   released(): void;
   failed(what: string, error: unknown): void;
 }
 
-interface Claimed {
+interface Claimed extends Fence {
   readonly seq: number;
-  readonly attempt: number;
+  readonly key: string | null;
   readonly bytes: number;
 }
 
 /** Bytes of messages in handlers; one message is always allowed. */
 const MOST_BYTES = 16 * 1024 * 1024;
-const MOST_ROWS = 64;
+const MOST_ROWS = 128;
+/** Messages claimed beyond those in handlers, where handlers are quick. */
+const MOST_AHEAD = 256;
 const AGAIN_MS = 1000;
 
 const newsSql = `SELECT
-  (SELECT 1 FROM pubsub_message WHERE topic = +? AND seq > (SELECT cursor FROM pubsub_group WHERE id = +?)
-    AND (expires_at IS NULL OR expires_at > +?) LIMIT 1) AS fresh,
+  (SELECT 1 FROM pubsub_message WHERE topic = +? AND seq > (SELECT cursor FROM pubsub_group WHERE id = +?) LIMIT 1) AS fresh,
   (SELECT due_at FROM pubsub_delivery WHERE grp = +? AND owner = 0 ORDER BY due_at LIMIT 1) AS due`;
 const leaseSql = `SELECT min(lease_until) AS until FROM pubsub_owner
   WHERE id <> +? AND EXISTS (SELECT 1 FROM pubsub_delivery WHERE grp = +? AND owner = pubsub_owner.id)`;
 const readSql = `SELECT seq, expires_at, content_type, metadata, data FROM pubsub_message
   WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq`;
-
-function claimedOf(row: SqlRow): Claimed {
-  return { seq: Number(row["seq"]), attempt: Number(row["attempt"]), bytes: Number(row["size"] ?? 0) };
-}
 
 /**
  * One subscription: claims messages for its group as handlers become free, reads them, hands them over, acknowledges or gives
@@ -62,7 +61,12 @@ export class Consumer {
   #isClaiming = false;
   /** There may be something to take that was not looked for yet. */
   #isWanted = false;
+  /** The next message of a key may be due as soon as what is being written is there. */
+  #isDue = false;
   #isClosed = false;
+  /** How many to claim beyond what handlers have now: what they finish while a claim is written. */
+  #ahead = 0;
+  #finished = 0;
   #alarmAt = Infinity;
   #cancelAlarm: (() => void) | undefined;
   #settled: (() => void) | undefined;
@@ -73,6 +77,10 @@ export class Consumer {
 
   get topic(): number {
     return this.#ports.topic.id;
+  }
+
+  get group(): number {
+    return this.#ports.group;
   }
 
   /** Messages that this subscription holds. */
@@ -88,13 +96,10 @@ export class Consumer {
 
   /** A message is being written to the topic in this very turn: claims it unseen, if there is room. */
   expect(): void {
-    const { clock, owner, topic, group, concurrency } = this.#ports;
-    const room = concurrency - this.held;
+    const room = this.#room();
     if (this.#isClaiming || room <= 0) this.#isWanted = true;
     if (this.#isClosed || this.#isClaiming || room <= 0) return;
-    const now = clock.now();
-    const steps = freshSteps({ topic: topic.id, group, owner: owner.id, now, limit: room });
-    void this.#claim(this.#withLease(steps, now), room);
+    void this.#claim(this.#freshSteps(room), room);
   }
 
   /** Takes no more, waits for the handlers, gives back what none has seen. */
@@ -110,9 +115,25 @@ export class Consumer {
     this.#ports.released();
   }
 
+  /** How many may be claimed: at once where handlers wait for work, otherwise in larger pieces. */
+  #room(): number {
+    const { concurrency } = this.#ports;
+    if (this.#active < concurrency && this.#claimed.length === 0) return concurrency + this.#ahead - this.#active;
+    if (this.#claimed.length * 2 > this.#ahead) return 0;
+    return concurrency + this.#ahead - this.held;
+  }
+
   #take(): void {
-    const room = this.#ports.concurrency - this.held;
-    if (!this.#isWanted || this.#isClosed || this.#isClaiming || room <= 0) return;
+    const room = this.#room();
+    if (this.#isClosed || this.#isClaiming || room <= 0) return;
+    if (this.#isDue) {
+      this.#isDue = false;
+      const { clock, owner, group } = this.#ports;
+      const now = clock.now();
+      void this.#claim(this.#withLease([dueStep({ group, owner: owner.id, now, limit: room })], now), room);
+      return;
+    }
+    if (!this.#isWanted) return;
     this.#isWanted = false;
     try {
       this.#look(room);
@@ -125,12 +146,12 @@ export class Consumer {
   #look(room: number): void {
     const { storage, clock, owner, topic, group } = this.#ports;
     const now = clock.now();
-    const news = storage.get(newsSql, [topic.id, group, now, group]);
+    const news = storage.get(newsSql, [topic.id, group, group]);
     const due = Number(news?.["due"] ?? Infinity);
-    const claim = { topic: topic.id, group, owner: owner.id, now, limit: room };
+    const claim = { group, owner: owner.id, now, limit: room };
     // After redeliveries there may be new messages as well: those claims count as full.
     if (due <= now) return void this.#claim(this.#withLease([dueStep(claim)], now), 0);
-    if (news?.["fresh"] === 1) return void this.#claim(this.#withLease(freshSteps(claim), now), room);
+    if (news?.["fresh"] === 1) return void this.#claim(this.#freshSteps(room), room);
     const until = Number(storage.get(leaseSql, [owner.id, group])?.["until"] ?? Infinity);
     if (until < now)
       return void this.#claim(this.#withLease([takeoverStep(group, owner.id, now), dueStep(claim)], now), 0);
@@ -139,9 +160,14 @@ export class Consumer {
     this.#setAlarm(Math.min(due, until + 1));
   }
 
+  #freshSteps(limit: number): readonly Step[] {
+    const { clock, owner, group } = this.#ports;
+    return this.#withLease(freshSteps({ group, owner: owner.id, limit }), clock.now());
+  }
+
   #withLease(steps: readonly Step[], now: number): readonly Step[] {
     const renewal = this.#ports.owner.renewal(now);
-    return renewal === undefined ? steps : [renewal, ...steps];
+    return renewal === undefined ? steps : [...steps, renewal];
   }
 
   /** Looks again at this time, or earlier. */
@@ -162,24 +188,59 @@ export class Consumer {
   async #claim(steps: readonly Step[], full: number): Promise<void> {
     const { storage, acks, owner } = this.#ports;
     this.#isClaiming = true;
+    this.#finished = 0;
     owner.keep();
     try {
-      const writing = storage.write(steps);
+      // In front of the claim: what is acknowledged may let the next message of a key go.
       acks.send();
-      const results = await writing;
-      const rows = results.flatMap(({ rows }) => rows);
-      this.#claimed.push(...rows.map(claimedOf));
-      if (rows.length > 1) this.#claimed.sort((a, b) => a.seq - b.seq);
-      this.#isWanted ||= rows.length >= full;
+      const rows = this.#keep(await storage.write(steps));
+      this.#isWanted ||= rows >= full;
     } catch (error) {
       owner.doubt();
       this.#tryLater("claim messages", error);
     } finally {
       this.#isClaiming = false;
     }
+    const { concurrency } = this.#ports;
+    this.#ahead = concurrency === 1 ? 0 : Math.min(MOST_AHEAD, concurrency, this.#finished * 2);
     this.#start();
     this.#take();
     this.#tellSettled();
+  }
+
+  /** Notes what a claim has given; answers how many rows there were, with those that wait for an earlier one of their key. */
+  #keep(results: readonly StepResult[]): number {
+    const owner = this.#ports.owner.id;
+    let count = 0;
+    let isSorted = true;
+    let waiting: Set<number> | undefined;
+    for (const { rows } of results) {
+      for (const row of rows) {
+        const seq = row["seq"] as number;
+        // Only the second step of a fresh claim answers rows without a size.
+        if (row["size"] === undefined) {
+          waiting ??= new Set();
+          waiting.add(seq);
+          continue;
+        }
+        isSorted &&= seq > (this.#claimed.at(-1)?.seq ?? 0);
+        this.#claimed.push({
+          seq,
+          owner,
+          epoch: row["epoch"] as number,
+          attempt: row["attempt"] as number,
+          key: row["key"] as string | null,
+          bytes: (row["size"] as number | null) ?? 0,
+        });
+        count += 1;
+      }
+    }
+    if (waiting !== undefined) {
+      const held = waiting;
+      this.#claimed = this.#claimed.filter(({ seq }) => !held.has(seq));
+    }
+    if (!isSorted) this.#claimed.sort((a, b) => a.seq - b.seq);
+    return count;
   }
 
   #tryLater(what: string, error: unknown): void {
@@ -188,14 +249,15 @@ export class Consumer {
     this.#setAlarm(this.#ports.clock.now() + AGAIN_MS);
   }
 
-  /** Hands claimed messages to handlers while their bytes are within bounds. */
+  /** Hands claimed messages to handlers while there are free ones and the bytes are within bounds. */
   #start(): void {
     while (this.#claimed.length > 0 && !this.#isClosed) {
+      const most = Math.min(MOST_ROWS, this.#ports.concurrency - this.#active);
       let rows = 0;
       let bytes = this.#activeBytes;
       for (const claimed of this.#claimed) {
         bytes += claimed.bytes;
-        if (rows === MOST_ROWS || (bytes > MOST_BYTES && rows + this.#active > 0)) break;
+        if (rows >= most || (bytes > MOST_BYTES && rows + this.#active > 0)) break;
         rows += 1;
       }
       if (rows === 0) return;
@@ -212,24 +274,24 @@ export class Consumer {
   }
 
   #read(claimed: readonly Claimed[]): void {
-    const { storage, clock, acks, group, topic } = this.#ports;
+    const { storage, clock, topic } = this.#ports;
     const now = clock.now();
     const rows = new Map<number, SqlRow>();
     for (const row of storage.all(readSql, [JSON.stringify(claimed.map(({ seq }) => seq))]))
-      rows.set(Number(row["seq"]), row);
-    for (const { seq, attempt } of claimed) {
+      rows.set(row["seq"] as number, row);
+    for (const delivery of claimed) {
+      const { seq, attempt } = delivery;
       const row = rows.get(seq);
       // It expired while it waited: nobody gets it, and the group is done with it.
-      if (row === undefined || (row["expires_at"] !== null && Number(row["expires_at"]) <= now)) {
-        acks.add(group, seq);
+      if (row === undefined || (row["expires_at"] !== null && (row["expires_at"] as number) <= now)) {
+        this.#done(delivery);
         continue;
       }
-      const metadata = String(row["metadata"]);
-      const data = row["data"] as Uint8Array;
-      void this.#run(seq, {
+      const metadata = row["metadata"] as string;
+      void this.#run(delivery, {
         topic: topic.name,
-        data,
-        contentType: String(row["content_type"]),
+        data: row["data"] as Uint8Array,
+        contentType: row["content_type"] as string,
         metadata: metadata === "" ? {} : (JSON.parse(metadata) as Record<string, string>),
         attempt,
         id: String(seq),
@@ -237,21 +299,31 @@ export class Consumer {
     }
   }
 
-  async #run(seq: number, received: IncomingMessage): Promise<void> {
-    const { acks, group, inbox } = this.#ports;
+  #done(delivery: Claimed): void {
+    const { acks, group } = this.#ports;
+    const { seq, key } = delivery;
+    acks.add(group, delivery, seq, key);
+    if (key !== null) this.#isDue = true;
+  }
+
+  async #run(delivery: Claimed, received: IncomingMessage): Promise<void> {
+    const { inbox, acknowledged } = this.#ports;
     this.#active += 1;
     this.#activeBytes += received.data.length;
     let isSettled = false;
-    const embedded = inbox.delivery(seq, () => {
+    const embedded = inbox.delivery(delivery, () => {
       isSettled = true;
+      acknowledged();
     });
     const message = { ...received, embedded };
-    const delivery = await this.#outcome(message);
-    // A transaction of somebody else has acknowledged it: there is nothing left to say.
-    if (delivery === "ack" && !isSettled) acks.add(group, seq);
-    else if (!isSettled) await this.#giveBack(seq, message.attempt ?? 1);
+    const outcome = await this.#outcome(message);
+    // When a transaction of somebody else has acknowledged it, there is nothing left to say.
+    if (isSettled) this.#isDue ||= delivery.key !== null;
+    else if (outcome === "ack") this.#done(delivery);
+    else await this.#giveBack(delivery);
     this.#active -= 1;
     this.#activeBytes -= message.data.length;
+    this.#finished += 1;
     this.#start();
     this.#take();
     this.#tellSettled();
@@ -266,12 +338,12 @@ export class Consumer {
     }
   }
 
-  async #giveBack(seq: number, attempt: number): Promise<void> {
-    const { storage, clock, owner, group } = this.#ports;
-    const dueAt = this.#isClosed ? 0 : clock.now() + backOff(this.#ports.backOff, attempt);
+  async #giveBack(delivery: Claimed): Promise<void> {
+    const { storage, clock, group } = this.#ports;
+    const dueAt = this.#isClosed ? 0 : clock.now() + backOff(this.#ports.backOff, delivery.attempt);
     for (;;) {
       try {
-        await storage.write([retryStep(group, owner.id, seq, dueAt)]);
+        await storage.write([retryStep(group, delivery, delivery.seq, dueAt)]);
         if (this.#isClosed) this.#ports.released();
         else this.#setAlarm(dueAt);
         return;

@@ -10,7 +10,8 @@ import { brokerSchema } from "./tables.ts";
  * A durable broker in a SQLite file, shared by all components and processes that name the file.
  *
  * A message is on disk before its publisher gets an answer. Each consumer group gets every message of its topics at least once;
- * its members share them. A new group starts with what is retained: messages that some group still needs, and for a topic
+ * its members share them. Messages with a `partitionKey` are handed to a group one after the other, in their order; one that
+ * comes again holds up those of its key only. Messages with `deliverAt` or `deliverAfter` wait on disk. A new group starts with what is retained: messages that some group still needs, and for a topic
  * without any group those of the last `unreadTTL`, at most `unreadMessages`. A group lasts when its members leave.
  */
 export default definePubSub({
@@ -38,6 +39,17 @@ export default definePubSub({
       .duration()
       .default(86_400_000)
       .help("How long a group knows the events that it acknowledged in a transaction with state"),
+    maxSize: m
+      .bytes()
+      .help(
+        "How many bytes the file may hold, for example `10Gi`; when it is full, publishing fails. No limit when empty",
+      ),
+    retention: m
+      .duration()
+      .help(
+        "How long topics keep messages that all groups are done with, for replays; for all time with `retentionSize` alone",
+      ),
+    retentionSize: m.bytes().help("How many bytes of such messages each topic keeps; no limit with `retention` alone"),
     unreadTTL: m.duration().default(86_400_000).help("How long a topic without consumer groups keeps its messages"),
     unreadMessages: m.integer().default(100_000).help("How many messages a topic without consumer groups keeps"),
   },
@@ -46,6 +58,10 @@ export default definePubSub({
     if (path === "")
       throw new DriverError("badMetadata", 'there is no data folder: set property "path" to the file of the messages');
     if (metadata.concurrency < 1) throw new DriverError("badMetadata", 'property "concurrency" must be 1 or more');
+    if (metadata.maxSize !== undefined && metadata.maxSize <= 0)
+      throw new DriverError("badMetadata", 'property "maxSize" must be above 0');
+    if ((metadata.retention ?? 0) < 0 || (metadata.retentionSize ?? 0) < 0)
+      throw new DriverError("badMetadata", 'properties "retention" and "retentionSize" must not be below 0');
     if (metadata.backOffMultiplier < 1)
       throw new DriverError("badMetadata", 'property "backOffMultiplier" must be 1 or more');
     const storage = await context.storage(path).catch((cause: unknown) => {
@@ -69,6 +85,11 @@ export default definePubSub({
           multiplier: metadata.backOffMultiplier,
         },
         inboxMs: metadata.inboxTTL,
+        maxBytes: metadata.maxSize,
+        retain:
+          metadata.retention === undefined && metadata.retentionSize === undefined
+            ? undefined
+            : { ms: metadata.retention, bytes: metadata.retentionSize },
         leaseMs: Math.max(100, metadata.leaseDuration),
         unread: { ttlMs: metadata.unreadTTL, limit: Math.max(0, metadata.unreadMessages) },
       },

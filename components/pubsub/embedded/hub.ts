@@ -1,15 +1,17 @@
 import type { DriverContext } from "../../../src/driver/context.ts";
 import type { Delivery, IncomingMessage, PreparedPublish, Subscription } from "../../../src/driver/pubsub.ts";
-import { messageTtl } from "../../../src/kit/message-ttl.ts";
-import type { Step, Storage } from "../../../src/storage/storage.ts";
+import type { Storage } from "../../../src/storage/storage.ts";
 import { createAcks } from "./acks.ts";
 import type { BackOff } from "./back-off.ts";
 import { Consumer } from "./consumer.ts";
+import { createDelays } from "./delays.ts";
 import { createInbox, scheduleInboxSweep } from "./inbox.ts";
+import { messageRow } from "./message-row.ts";
 import { createOwner, memberStep } from "./owner.ts";
-import { publishStep } from "./statements.ts";
+import { delayStep, publishStep } from "./statements.ts";
 import { scheduleSweep } from "./sweep.ts";
 import { createTopics } from "./topics.ts";
+import { createTrim, isRetained, trimStep } from "./trim.ts";
 import { createWake } from "./wake.ts";
 
 /** Settings of a file in one process; the component that opens it first decides. */
@@ -25,6 +27,8 @@ export interface HubMessage {
   readonly data: Uint8Array;
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Of a dead letter: name of the topic and of the group that it comes from. */
+  readonly origin?: { readonly topic: string; readonly group: string };
 }
 
 export interface ConsumeRequest {
@@ -42,7 +46,11 @@ export interface ConsumeRequest {
 export interface Hub {
   /** Resolves when all messages are on disk; all of them are or none. */
   publish(topic: string, messages: readonly HubMessage[]): Promise<void>;
-  /** The steps of a publish for a transaction of the file that somebody else writes. */
+  /** The topic keeps what its groups are done with: for `ms`, and at most `bytes`. */
+  retain(topic: string, ms: number | undefined, bytes: number | undefined): Promise<void>;
+  /** Topics have changed under the subscribers' feet: they look again, here and in other processes. */
+  changed(topics: Iterable<number>): void;
+  /** The steps of a publish for a transaction of the file that somebody else writes. Throws DriverError for metadata that cannot be read. */
   prepare(topic: string, messages: readonly HubMessage[]): Promise<PreparedPublish>;
   consume(request: ConsumeRequest): Promise<Subscription>;
   /** Gives up one use. The last one takes the process out of the file. */
@@ -94,7 +102,15 @@ function createShared(
   const processName = host === undefined ? String(ownerId) : `${host.hostname}:${host.pid}`;
   let stopWatching: (() => void) | undefined;
 
-  const acks = createAcks({ storage, clock, owner: ownerId, failed: (error) => warn("acknowledge messages", error) });
+  const trim = createTrim({ storage, clock, failed: (error) => warn("remove acknowledged messages", error) });
+  const acks = createAcks({
+    storage,
+    clock,
+    written(groups) {
+      for (const { group, topic } of consumers) if (groups.has(group)) trim.soon(topic);
+    },
+    failed: (error) => warn("acknowledge messages", error),
+  });
   const owner = createOwner({
     id: ownerId,
     process: processName,
@@ -116,8 +132,18 @@ function createShared(
           [topic, ownerId],
         )
         .map((row) => Number(row["port"])),
-    woken: pumpTopic,
+    woken(topic) {
+      delays.look();
+      pumpTopic(topic);
+    },
   });
+  const delays = createDelays({
+    storage,
+    clock,
+    arrived: changed,
+    failed: (error) => warn("deliver delayed messages", error),
+  });
+  delays.look();
   const stopSweep = scheduleSweep({
     storage,
     clock,
@@ -134,6 +160,12 @@ function createShared(
 
   function pumpTopic(topic: number): void {
     for (const consumer of consumers) if (consumer.topic === topic) consumer.pump();
+  }
+  function changed(changedTopics: Iterable<number>): void {
+    for (const topic of changedTopics) {
+      wake.notify(topic);
+      pumpTopic(topic);
+    }
   }
 
   /**
@@ -152,43 +184,73 @@ function createShared(
       } catch (error) {
         warn("look for messages", error);
       }
+      delays.look();
       for (const consumer of consumers) consumer.pump();
     };
     cancel = clock.after(WATCH_MS, look);
     return () => cancel();
   }
 
-  async function prepare(topicName: string, messages: readonly HubMessage[]): Promise<PreparedPublish> {
-    const found = topics.id(topicName);
-    const topic = typeof found === "number" ? found : await found;
-    const publishedAt = clock.now();
-    const steps: Step[] = [];
-    for (const { data, contentType, metadata } of messages) {
-      const ttl = messageTtl(metadata);
-      const expiresAt = ttl === undefined ? null : publishedAt + Math.min(ttl, Number.MAX_SAFE_INTEGER / 2);
-      steps.push(publishStep({ topic, publishedAt, expiresAt, contentType, metadata, data }));
-    }
+  function publication(topic: number, messages: readonly HubMessage[], origin?: number): PreparedPublish {
+    const now = clock.now();
+    let hasDelayed = false;
+    let isExpected = false;
+    const steps = messages.map((message) => {
+      const { row, dueAt } = messageRow(topic, message, now);
+      if (dueAt === undefined) isExpected = true;
+      else hasDelayed = true;
+      if (dueAt !== undefined) return delayStep(row, dueAt);
+      return publishStep(
+        origin === undefined ? row : { ...row, origin: { topic: origin, group: message.origin?.group ?? "" } },
+      );
+    });
     return {
       steps,
       // In the same turn as the write, so that the claim shares the commit of what it takes.
       submitted() {
-        for (const consumer of consumers) if (consumer.topic === topic) consumer.expect();
+        if (isExpected) for (const consumer of consumers) if (consumer.topic === topic) consumer.expect();
       },
-      written: () => wake.notify(topic),
+      written() {
+        if (hasDelayed) delays.look();
+        wake.notify(topic);
+      },
     };
+  }
+
+  async function prepare(topicName: string, messages: readonly HubMessage[]): Promise<PreparedPublish> {
+    const origin = messages[0]?.origin;
+    return publication(
+      await topics.id(topicName),
+      messages,
+      origin === undefined ? undefined : await topics.id(origin.topic),
+    );
   }
 
   async function publish(topicName: string, messages: readonly HubMessage[]): Promise<void> {
     if (messages.length === 0) return;
-    const { steps, submitted, written } = await prepare(topicName, messages);
+    const topic = topics.id(topicName);
+    const { steps, submitted, written } =
+      typeof topic === "number" && messages[0]?.origin === undefined
+        ? publication(topic, messages)
+        : await prepare(topicName, messages);
     const writing = storage.write(steps);
     submitted();
     await writing;
     written();
   }
 
+  async function retain(topicName: string, ms: number | undefined, bytes: number | undefined): Promise<void> {
+    const params = [ms ?? null, bytes ?? null, await topics.id(topicName)];
+    await storage.write([{ sql: "UPDATE pubsub_topic SET retain_ms = ?, retain_bytes = ? WHERE id = ?", params }]);
+  }
+
   async function join(topic: number, groupName: string): Promise<number> {
+    const sql = "SELECT id FROM pubsub_group WHERE topic = ? AND name = ?";
+    const isKnown = storage.get(sql, [topic, groupName]) !== undefined;
+    // What the other groups are done with is no news for a new one, unless the topic retains it.
+    const trimming = isKnown || isRetained(storage, topic) ? [] : [trimStep(topic, { limit: -1 })];
     await storage.write([
+      ...trimming,
       {
         // From the start of what is retained, so that the order in which apps are started does not matter.
         sql: "INSERT INTO pubsub_group (topic, name, cursor, created_at) VALUES (?, ?, 0, ?) ON CONFLICT DO NOTHING",
@@ -196,7 +258,6 @@ function createShared(
       },
       memberStep(topic, ownerId),
     ]);
-    const sql = "SELECT id FROM pubsub_group WHERE topic = ? AND name = ?";
     return Number(storage.get(sql, [topic, groupName])?.["id"]);
   }
 
@@ -210,12 +271,13 @@ function createShared(
       clock,
       owner,
       acks,
-      inbox: createInbox({ storage, clock, group, owner: ownerId }),
+      inbox: createInbox({ storage, clock, group }),
       backOff,
       concurrency,
       topic: { id, name: request.topic },
       group,
       handle,
+      acknowledged: () => trim.soon(id),
       released: () => {
         wake.notify(id);
         pumpTopic(id);
@@ -234,6 +296,7 @@ function createShared(
       await consumer.close();
       consumers.delete(consumer);
       await acks.flush();
+      await trim.now(consumer.topic).catch((error: unknown) => warn("remove acknowledged messages", error));
       if (![...consumers].some(({ topic }) => topic === consumer.topic))
         await storage.write([
           { sql: "DELETE FROM pubsub_member WHERE topic = ? AND owner = ?", params: [consumer.topic, ownerId] },
@@ -249,9 +312,11 @@ function createShared(
 
   return {
     uses: 0,
-    hub: { publish, prepare, consume },
+    hub: { publish, prepare, retain, consume, changed },
     async close() {
       stopSweep();
+      delays.stop();
+      trim.stop();
       stopInboxSweep();
       owner.stop();
       await wake.close();

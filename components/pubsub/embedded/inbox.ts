@@ -1,7 +1,7 @@
 import type { Acknowledgement, EmbeddedDelivery } from "../../../src/driver/pubsub.ts";
 import type { Clock } from "../../../src/kit/clock.ts";
 import type { Schema, Storage } from "../../../src/storage/storage.ts";
-import { ackStep } from "./statements.ts";
+import { ackStep, type Fence, promoteStep } from "./statements.ts";
 
 /**
  * The inbox: events whose acknowledgement was committed together with what their app wrote. It belongs to the consumer group, so
@@ -25,14 +25,19 @@ export const inboxSchema: Schema = {
 /** The inbox of one consumer group. */
 export interface Inbox {
   /** One delivery to the group; `settled` is called when its acknowledgement is on disk. */
-  delivery(seq: number, settled: () => void): EmbeddedDelivery;
+  delivery(handed: HandedOut, settled: () => void): EmbeddedDelivery;
+}
+
+/** A message that was handed out, with what its acknowledgement must prove. */
+interface HandedOut extends Fence {
+  readonly seq: number;
+  readonly key: string | null;
 }
 
 export interface InboxPorts {
   readonly storage: Storage;
   readonly clock: Pick<Clock, "now">;
   readonly group: number;
-  readonly owner: number;
 }
 
 const anySql = "SELECT 1 FROM pubsub_inbox WHERE grp = +? LIMIT 1";
@@ -40,18 +45,20 @@ const knownSql = "SELECT 1 FROM pubsub_inbox WHERE grp = +? AND id = +? AND sour
 const enterSql = "INSERT INTO pubsub_inbox (grp, source, id, received_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
 
 /** Opens the inbox of a group. A group that never used it costs its deliveries nothing. */
-export function createInbox({ storage, clock, group, owner }: InboxPorts): Inbox {
+export function createInbox({ storage, clock, group }: InboxPorts): Inbox {
   let isUsed = storage.get(anySql, [group]) !== undefined;
   return {
-    delivery: (seq, settled) => ({
+    delivery: (handed, settled) => ({
       storage,
       // What other processes enter is seen at the commit at the latest.
       isKnown: ({ source, id }) => isUsed && storage.get(knownSql, [group, id, source]) !== undefined,
       acknowledge({ source, id }): Acknowledgement {
         isUsed = true;
-        const fence = { ...ackStep(group, owner, [seq]), expect: 1 };
+        const { seq, key } = handed;
+        const fence = { ...ackStep(group, handed, [seq]), expect: 1 };
         const entry = { sql: enterSql, params: [group, source, id, clock.now()], expect: 1 };
-        return { steps: [fence, entry], fault: (step) => (step === 1 ? "known" : "lost") };
+        const promotion = key === null ? [] : [promoteStep(group, [key])];
+        return { steps: [fence, entry, ...promotion], fault: (step) => (step === 1 ? "known" : "lost") };
       },
       acknowledged: settled,
     }),

@@ -1,59 +1,114 @@
 import type { Step } from "../../../src/storage/storage.ts";
 
-/** Adds a message to its topic. */
-export function publishStep(message: {
+/** A message as its row has it. Times are epoch milliseconds. */
+export interface StoredMessage {
   readonly topic: number;
   readonly publishedAt: number;
   readonly expiresAt: number | null;
+  /** Messages of a key are handed over one after the other. */
+  readonly key: string | null;
+  /** Metadata as JSON; empty when there is none. */
+  readonly metadata: string;
   readonly contentType: string;
-  readonly metadata: Readonly<Record<string, string>>;
   readonly data: Uint8Array;
-}): Step {
-  let metadata = "";
-  for (const _ in message.metadata) {
-    metadata = JSON.stringify(message.metadata);
-    break;
-  }
-  return {
-    // portable: node:sqlite 22.18 binds an empty array as NULL
-    sql: "INSERT INTO pubsub_message (topic, published_at, expires_at, content_type, metadata, data) VALUES (?, ?, ?, ?, ?, coalesce(?, x''))",
-    params: [message.topic, message.publishedAt, message.expiresAt, message.contentType, metadata, message.data],
-  };
+  /** Of a dead letter: the topic and the group that it comes from. */
+  readonly origin?: { readonly topic: number; readonly group: string };
+}
+
+/** Proof that a delivery is still the one that was handed out. */
+export interface Fence {
+  readonly owner: number;
+  /** Replays of the group before the message was handed out. */
+  readonly epoch: number;
+  readonly attempt: number;
 }
 
 // `+?` and not `?`: SQLite plans a statement anew each time when a plain parameter might change its estimates, and that costs
 // thirty times what the statement does.
 
-/** Bytes of a claimed message, so that it is known before it is read. */
-const size = "(SELECT length(data) FROM pubsub_message WHERE seq = pubsub_delivery.seq) AS size";
+/** Adds a message to its topic. */
+export function publishStep(message: StoredMessage): Step {
+  const { topic, publishedAt, expiresAt, key, contentType, metadata, data, origin } = message;
+  // portable: node:sqlite 22.18 binds an empty array as NULL
+  if (origin === undefined)
+    return {
+      sql: `INSERT INTO pubsub_message (topic, published_at, expires_at, size, key, content_type, metadata, data)
+        VALUES (?, ?, ?, ?, ?, ?, ?, coalesce(?, x''))`,
+      params: [topic, publishedAt, expiresAt, data.length, key, contentType, metadata, data],
+    };
+  return {
+    sql: `INSERT INTO pubsub_message
+      (topic, published_at, expires_at, size, key, origin, origin_group, content_type, metadata, data)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, x''))`,
+    params: [topic, publishedAt, expiresAt, data.length, key, origin.topic, origin.group, contentType, metadata, data],
+  };
+}
 
-/** Hands up to `limit` new messages of a topic to an owner; answers their numbers and sizes. The second step moves the cursor behind them. */
-export function freshSteps(claim: {
-  readonly topic: number;
-  readonly group: number;
-  readonly owner: number;
-  readonly now: number;
-  readonly limit: number;
-}): [Step, Step] {
-  const { topic, group, owner, now, limit } = claim;
-  const last = "(SELECT max(seq) FROM pubsub_delivery WHERE grp = +? AND owner = +? AND due_at = 0)";
+/** Keeps a message back until `dueAt`. */
+export function delayStep(message: StoredMessage, dueAt: number): Step {
+  const { topic, expiresAt, key, contentType, metadata, data } = message;
+  return {
+    sql: `INSERT INTO pubsub_delayed (topic, due_at, expires_at, size, key, content_type, metadata, data)
+      VALUES (?, ?, ?, ?, ?, ?, ?, coalesce(?, x''))`,
+    params: [topic, dueAt, expiresAt, data.length, key, contentType, metadata, data],
+  };
+}
+
+/** Adds up to `limit` delayed messages that are due to their topics, in the order in which they are due; the second step answers the topics. */
+export function dueDelayedSteps(now: number, limit: number): [Step, Step] {
+  const due = "SELECT id FROM pubsub_delayed WHERE due_at <= +? ORDER BY due_at, id LIMIT +?";
   return [
     {
-      sql: `INSERT INTO pubsub_delivery (grp, owner, due_at, seq, attempt)
-        SELECT +?, +?, 0, seq, 1 FROM pubsub_message
-        WHERE topic = +? AND seq > (SELECT cursor FROM pubsub_group WHERE id = +?) AND (expires_at IS NULL OR expires_at > +?)
-        ORDER BY seq LIMIT +? RETURNING seq, attempt, ${size}`,
-      params: [group, owner, topic, group, now, limit],
+      sql: `INSERT INTO pubsub_message (topic, published_at, expires_at, size, key, content_type, metadata, data)
+        SELECT topic, due_at, expires_at, size, key, content_type, metadata, data FROM pubsub_delayed
+        WHERE id IN (${due}) ORDER BY due_at, id`,
+      params: [now, limit],
+    },
+    { sql: `DELETE FROM pubsub_delayed WHERE id IN (${due}) RETURNING topic`, params: [now, limit], returning: true },
+  ];
+}
+
+/** Bytes of a claimed message, so that it is known before it is read. */
+const size = "(SELECT size FROM pubsub_message WHERE seq = pubsub_delivery.seq) AS size";
+/** Whether a delivery has to wait for another one of its key. */
+const hasEarlier = `EXISTS (SELECT 1 FROM pubsub_delivery AS earlier WHERE earlier.grp = pubsub_delivery.grp
+  AND earlier.key = pubsub_delivery.key AND earlier.seq < pubsub_delivery.seq)`;
+
+/**
+ * Hands up to `limit` new messages of the group's topic to an owner, expired ones too. The first step answers them; the second
+ * one those among them that wait for an earlier one of their key, and are not handed over yet; the third one moves the cursor.
+ */
+export function freshSteps(claim: {
+  readonly group: number;
+  readonly owner: number;
+  readonly limit: number;
+}): [Step, Step, Step] {
+  const { group, owner, limit } = claim;
+  return [
+    {
+      sql: `INSERT INTO pubsub_delivery (grp, owner, due_at, seq, attempt, epoch, key)
+        SELECT g.id, +?, 0, m.seq, 1, g.epoch, m.key
+        FROM pubsub_group AS g CROSS JOIN pubsub_message AS m ON m.topic = g.topic AND m.seq > g.cursor
+        WHERE g.id = +? ORDER BY m.seq LIMIT +? RETURNING seq, attempt, epoch, key, ${size}`,
+      params: [owner, group, limit],
       returning: true,
     },
     {
-      sql: `UPDATE pubsub_group SET cursor = ${last} WHERE id = +? AND cursor < ${last}`,
-      params: [group, owner, group, group, owner],
+      sql: `UPDATE pubsub_delivery SET owner = -1, attempt = 0
+        WHERE grp = +? AND owner = +? AND due_at = 0 AND seq > (SELECT cursor FROM pubsub_group WHERE id = +?)
+        AND key IS NOT NULL AND ${hasEarlier} RETURNING seq`,
+      params: [group, owner, group],
+      returning: true,
+    },
+    {
+      sql: `UPDATE pubsub_group SET cursor = coalesce((SELECT max(seq) FROM (SELECT m.seq FROM pubsub_message AS m
+        WHERE m.topic = pubsub_group.topic AND m.seq > pubsub_group.cursor ORDER BY m.seq LIMIT +?)), cursor) WHERE id = +?`,
+      params: [limit, group],
     },
   ];
 }
 
-/** Hands up to `limit` messages whose redelivery is due to an owner; answers their numbers and sizes. */
+/** Hands up to `limit` messages whose redelivery is due to an owner; answers them. */
 export function dueStep(claim: {
   readonly group: number;
   readonly owner: number;
@@ -65,7 +120,7 @@ export function dueStep(claim: {
       WHERE (grp, owner, due_at, seq) IN (
         SELECT grp, owner, due_at, seq FROM pubsub_delivery WHERE grp = +? AND owner = 0 AND due_at <= +?
         ORDER BY due_at, seq LIMIT +?)
-      RETURNING seq, attempt, ${size}`,
+      RETURNING seq, attempt, epoch, key, ${size}`,
     params: [claim.owner, claim.group, claim.now, claim.limit],
     returning: true,
   };
@@ -80,19 +135,44 @@ export function takeoverStep(group: number, owner: number, now: number): Step {
   };
 }
 
-/** Acknowledges messages, as far as the owner still has them. */
-export function ackStep(group: number, owner: number, seqs: readonly number[]): Step {
+const own = "grp = +? AND owner = +? AND due_at = 0 AND epoch = +? AND attempt = +?";
+
+/** Acknowledges messages, as far as the deliveries are still those of the fence. `promoteStep` belongs to it where they have keys. */
+export function ackStep(group: number, { owner, epoch, attempt }: Fence, seqs: readonly number[]): Step {
+  if (seqs.length === 1)
+    return {
+      sql: `DELETE FROM pubsub_delivery WHERE ${own} AND seq = +?`,
+      params: [group, owner, epoch, attempt, seqs[0]!],
+    };
   return {
-    sql: "DELETE FROM pubsub_delivery WHERE grp = +? AND owner = +? AND due_at = 0 AND seq IN (SELECT value FROM json_each(?))",
-    params: [group, owner, JSON.stringify(seqs)],
+    sql: `DELETE FROM pubsub_delivery WHERE ${own} AND seq IN (SELECT value FROM json_each(?))`,
+    params: [group, owner, epoch, attempt, JSON.stringify(seqs)],
   };
 }
 
-/** Gives a message back for redelivery at `dueAt`, if the owner still has it. */
-export function retryStep(group: number, owner: number, seq: number, dueAt: number): Step {
+/** Lets the next message of each of these keys go, where none is out any more. */
+export function promoteStep(group: number, keys: readonly string[]): Step {
   return {
-    sql: "UPDATE pubsub_delivery SET owner = 0, due_at = +? WHERE grp = +? AND owner = +? AND due_at = 0 AND seq = +?",
-    params: [dueAt, group, owner, seq],
+    sql: `UPDATE pubsub_delivery SET owner = 0, due_at = 0 WHERE grp = +? AND owner = -1 AND due_at = 0 AND seq IN (
+      SELECT (SELECT min(seq) FROM pubsub_delivery WHERE grp = +? AND key = value) FROM json_each(?))`,
+    params: [group, group, JSON.stringify(keys)],
+  };
+}
+
+/** Lets every message go that waits for an earlier one which is gone. */
+export function promoteAllStep(group: number): Step {
+  return {
+    sql: `UPDATE pubsub_delivery SET owner = 0, due_at = 0
+      WHERE grp = +? AND owner = -1 AND due_at = 0 AND NOT ${hasEarlier}`,
+    params: [group],
+  };
+}
+
+/** Gives a message back for redelivery at `dueAt`, if the delivery is still that of the fence. */
+export function retryStep(group: number, { owner, epoch, attempt }: Fence, seq: number, dueAt: number): Step {
+  return {
+    sql: `UPDATE pubsub_delivery SET owner = 0, due_at = +? WHERE ${own} AND seq = +?`,
+    params: [dueAt, group, owner, epoch, attempt, seq],
   };
 }
 
