@@ -17,7 +17,7 @@ interface Wishes {
 const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/;
 
 function refuse(name: string, value: string, expected: string): never {
-  throw new DriverError("badRequest", `metadata ${JSON.stringify(name)} is ${expected}, not ${JSON.stringify(value)}`);
+  throw new DriverError("badMetadata", `metadata ${JSON.stringify(name)} is ${expected}, not ${JSON.stringify(value)}`);
 }
 
 function timeAfter(name: string, value: string, now: number): number {

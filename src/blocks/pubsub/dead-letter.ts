@@ -44,14 +44,17 @@ export function createDeadLetters(ports: {
 
   return {
     put: ({ topic: origin, data, contentType }, metadata) =>
-      within(origin, (deadline) => publisher.forward(broker, { topic, data, contentType, metadata }, deadline)),
+      within(origin, (deadline) =>
+        publisher.forward(broker, { topic, data, contentType, metadata, deadLetterOf: origin }, deadline),
+      ),
     putAll: (messages) =>
       within(messages[0]?.message.topic ?? "", (deadline) =>
         publisher.forwardAll(
           broker,
           topic,
-          messages.map(({ entryId, message: { data, contentType, metadata } }) => ({
+          messages.map(({ entryId, message: { topic: origin, data, contentType, metadata } }) => ({
             entryId,
+            deadLetterOf: origin,
             data,
             contentType,
             metadata,

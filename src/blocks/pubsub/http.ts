@@ -1,6 +1,7 @@
 import { bytesAnswer, emptyAnswer, failedWith } from "../../api/http/answer.ts";
 import type { HttpHandler, HttpRequest, Route } from "../../api/http/route.ts";
 import { type ApiError, fail } from "../../errors/error.ts";
+import { errorTable } from "../../errors/table.ts";
 import { encodeUtf8 } from "../../kit/bytes.ts";
 import { encodeGoJson } from "../../kit/go-json.ts";
 import { readBulkBody } from "./http-bulk.ts";
@@ -26,10 +27,11 @@ function headerText(text: string): string {
 /** The answer to a bulk publish of which something failed. */
 function failedAnswer(failed: readonly FailedEntry[], error: ApiError): Response {
   const failedEntries = failed.map(({ entryId, error: reason }) => ({ entryId, error: reason || undefined }));
-  const body = encodeGoJson({ failedEntries, errorCode: "ERR_PUBSUB_PUBLISH_MESSAGE" });
-  const response = bytesAnswer(encodeUtf8(body), 500, {
+  const { http, grpc, tag } = error.row === "pubsubFull" ? errorTable.pubsubFull : errorTable.pubsubPublish;
+  const body = encodeGoJson({ failedEntries, errorCode: tag });
+  const response = bytesAnswer(encodeUtf8(body), http, {
     "metadata.responseData": headerText(body),
-    "metadata.error": headerText(`api error: code = Internal desc = ${error.message}`),
+    "metadata.error": headerText(`api error: code = ${grpc} desc = ${error.message}`),
   });
   return failedWith(response, error);
 }

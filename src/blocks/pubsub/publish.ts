@@ -1,4 +1,5 @@
-import type { BulkEntry, PublishWire } from "../../driver/pubsub.ts";
+import { DriverError } from "../../driver/errors.ts";
+import type { BulkEntry, PreparedPublish, PublishMessage, PublishWire } from "../../driver/pubsub.ts";
 import { type ApiError, fail } from "../../errors/error.ts";
 import { encodeUtf8 } from "../../kit/bytes.ts";
 import { type Call, type Span, type Trace, zeroTraceparent } from "../../kit/call.ts";
@@ -28,10 +29,12 @@ export interface Publisher {
   publish(broker: Broker, request: PublishRequest, call: Call): Promise<void>;
   /** As `publish` for many; refuses the whole when an entry cannot be wrapped. Entry ids are checked by the caller. */
   bulkPublish(broker: Broker, request: BulkPublishRequest, call: Call): Promise<BulkPublishResult>;
+  /** As `publish`, for a transaction that the caller writes; the broker is an embedded one. */
+  prepare(broker: Broker, request: PublishRequest, call: Call): Promise<PreparedPublish>;
   /** Hands bytes to a broker as they are, for dead letters. Rejects with the broker's error. */
   forward(
     broker: Broker,
-    message: { topic: string; data: Uint8Array; contentType: string; metadata: Metadata },
+    message: { topic: string; data: Uint8Array; contentType: string; metadata: Metadata; deadLetterOf: string },
     signal: AbortSignal,
   ): Promise<void>;
   /** As `forward` for many; rejects unless all were taken. */
@@ -46,6 +49,14 @@ const nothing: Metadata = Object.freeze({});
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function publishFailure(broker: Broker, request: { topic: string; metadata: Metadata }, cause: unknown): ApiError {
+  const { topic, metadata } = request;
+  const reason = reasonOf(cause);
+  const kind = DriverError.is(cause) ? cause.kind : undefined;
+  if (kind === "badMetadata") return fail("pubsubMetadata", { pubsub: broker.name, reason, metadata }, { cause });
+  return fail(kind === "full" ? "pubsubFull" : "pubsubPublish", { pubsub: broker.name, topic, reason }, { cause });
 }
 
 /** Publishing over the loaded brokers. */
@@ -165,25 +176,29 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
     meter.pubsubBulkPublished(broker.name, topic, first === undefined, published, clock.monotonic() - started);
     const failed = failures.map(({ entryId, error }) => ({ entryId, error: error.message }));
     if (first === undefined) return { failed };
-    const params = { pubsub: broker.name, topic, reason: first.error.message };
-    return { failed, error: fail("pubsubPublish", params, { cause: first.error }) };
+    return { failed, error: publishFailure(broker, request, first.error) };
+  }
+
+  function messageOf(broker: Broker, request: PublishRequest, call: Call): PublishMessage {
+    const { topic, metadata, isRaw } = request;
+    const data = isRaw ? request.data : wrap(broker, topic, request, call.trace);
+    if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
+    // compat: a raw payload has no content type on the broker, so that subscribers of either kind read it alike
+    const contentType = isRaw ? "" : cloudEventType;
+    return { topic: topicOf(broker, topic), data, contentType, metadata, ...wireOf(request) };
   }
 
   return {
     async publish(broker, request, call) {
-      const { topic, metadata, isRaw } = request;
-      const data = isRaw ? request.data : wrap(broker, topic, request, call.trace);
-      if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
-      // compat: a raw payload has no content type on the broker, so that subscribers of either kind read it alike
-      const contentType = isRaw ? "" : cloudEventType;
+      const { topic } = request;
+      const message = messageOf(broker, request, call);
       const started = clock.monotonic();
       let succeeded = false;
       try {
-        const message = { topic: topicOf(broker, topic), data, contentType, metadata, ...wireOf(request) };
         await broker.pubsub.publish(message, call.signal);
         succeeded = true;
       } catch (cause) {
-        throw fail("pubsubPublish", { pubsub: broker.name, topic, reason: reasonOf(cause) }, { cause });
+        throw publishFailure(broker, request, cause);
       } finally {
         meter.pubsubPublished(broker.name, topic, succeeded, clock.monotonic() - started);
       }
@@ -200,6 +215,17 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
         throw error;
       } finally {
         for (const span of spans) span.end();
+      }
+    },
+
+    async prepare(broker, request, call) {
+      const { topic } = request;
+      const message = messageOf(broker, request, call);
+      try {
+        if (broker.pubsub.embedded === undefined) throw new Error("it is not an embedded broker");
+        return await broker.pubsub.embedded.prepare(message);
+      } catch (cause) {
+        throw fail("pubsubPublish", { pubsub: broker.name, topic, reason: reasonOf(cause) }, { cause });
       }
     },
 

@@ -84,6 +84,21 @@ export const pubsubRows = {
     (p) => `error when publishing to topic ${p.topic} in pubsub ${p.pubsub}: ${p.reason}`,
     (p) => ({ topic: p.topic, error: p.reason }),
   ),
+  /** An event of an outbox could not be published: its transaction was not begun. */
+  pubsubOutbox: row<{ appId: string; reason: string }>()({
+    category: "pubsub",
+    http: 500,
+    grpc: "Internal",
+    tag: "ERR_PUBLISH_OUTBOX",
+    text: (p) => `error while publishing outbox message: ${p.reason}`,
+    details: (p) => [info("DAPR_PUBSUB_OUTBOX", { appID: p.appId, error: p.reason })],
+  }),
+  /** The broker, or its disk, has no room for the message now. */
+  pubsubFull: pubsubRow<Named & Text & { topic: string }>(
+    { http: 507, grpc: "ResourceExhausted", tag: "ERR_PUBSUB_FULL", reason: "PILLION_PUBSUB_FULL" },
+    (p) => `error when publishing to topic ${p.topic} in pubsub ${p.pubsub}: ${p.reason}`,
+    (p) => ({ topic: p.topic, error: p.reason }),
+  ),
   /** The body of a bulk publish is no array of entries. */
   pubsubEventsBody: pubsubRow<Named & Text & { topic: string; appId: string }>(
     {
