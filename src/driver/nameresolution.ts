@@ -12,11 +12,15 @@ export interface Announcement {
   readonly hostAddress: string;
   readonly internalPort: number;
   readonly httpPort: number;
+  /** Absent without an app. */
+  readonly appPort?: number | undefined;
 }
 /** Finds the internal gRPC address (`host:port`) of apps by id. */
 export interface NameResolver {
   /** Announces this sidecar; the answer withdraws it. Absent where registration is not the resolver's affair. */
   register?(self: Announcement): Promise<() => Promise<void>>;
+  /** It knows better than a cache: one of the addresses is taken at random, and the next call asks again. */
+  readonly isFresh?: boolean;
   /** All known addresses (the caller balances), empty when unknown. */
   resolve(request: ResolveRequest, signal: AbortSignal): Promise<readonly string[]>;
   close(): Promise<void>;

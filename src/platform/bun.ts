@@ -2,6 +2,7 @@ import { createFiles } from "./_node/files.ts";
 import { createBunHttp } from "./_node/http-bun.ts";
 import { connectHttp2 } from "./_node/http2-client.ts";
 import { serveHttp2 } from "./_node/http2-server.ts";
+import { lookupHost } from "./_node/lookup.ts";
 import { createProcessControl } from "./_node/process.ts";
 import { openBunSqlite } from "./_node/sqlite-bun.ts";
 import { connectBunTcp } from "./_node/tcp-bun.ts";
@@ -26,6 +27,7 @@ export function createBunPlatform(): Platform {
     files: createFiles(),
     tcp: connectBunTcp,
     udp: openUdp,
+    lookup: lookupHost,
     process: createProcessControl(),
   };
 }

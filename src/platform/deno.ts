@@ -2,6 +2,7 @@ import { createFiles } from "./_node/files.ts";
 import { serveDenoHttp } from "./_node/http-deno.ts";
 import { connectHttp2 } from "./_node/http2-client.ts";
 import { serveHttp2 } from "./_node/http2-server.ts";
+import { lookupHost } from "./_node/lookup.ts";
 import { createProcessControl } from "./_node/process.ts";
 import { openNodeSqlite } from "./_node/sqlite-node.ts";
 import { connectTcp } from "./_node/tcp.ts";
@@ -33,6 +34,7 @@ export function createDenoPlatform(): Platform {
     files: createFiles(),
     tcp: connectTcp,
     udp: openUdp,
+    lookup: lookupHost,
     process: createProcessControl(),
   };
 }

@@ -2,6 +2,7 @@ import { createFiles } from "./_node/files.ts";
 import { serveNodeHttp } from "./_node/http-node.ts";
 import { connectHttp2 } from "./_node/http2-client.ts";
 import { serveHttp2 } from "./_node/http2-server.ts";
+import { lookupHost } from "./_node/lookup.ts";
 import { createProcessControl } from "./_node/process.ts";
 import { openNodeSqlite } from "./_node/sqlite-node.ts";
 import { connectTcp } from "./_node/tcp.ts";
@@ -26,6 +27,7 @@ export function createNodePlatform(): Platform {
     files: createFiles(),
     tcp: connectTcp,
     udp: openUdp,
+    lookup: lookupHost,
     process: createProcessControl(),
   };
 }

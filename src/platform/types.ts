@@ -19,6 +19,8 @@ export interface Platform {
   readonly sqlite?: (path: string, options?: SqliteOpen) => SqlDatabase;
   readonly files?: Files;
   readonly udp?: (options: UdpOptions) => Promise<UdpSocket>;
+  /** All addresses of a host name, as the system looks it up; an address is its own. Rejects when there is none. */
+  readonly lookup?: (host: string) => Promise<readonly string[]>;
   readonly process?: ProcessControl;
 }
 

@@ -121,7 +121,8 @@ export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
     },
     async announce(at) {
       const self = { appId: options.appId, namespace: options.currentNamespace };
-      names.announce({ ...self, ...at });
+      const { port } = options.app;
+      names.announce({ ...self, ...at, ...(port > 0 && { appPort: port }) });
       withdraw = shared.sidecars.add({
         ...self,
         address: `${at.hostAddress}:${at.internalPort}`,

@@ -1,9 +1,13 @@
 import type { Configuration } from "../config/configuration.ts";
+import { nameResolverOf } from "../config/name-resolver-of.ts";
 import type { Options } from "../config/options.ts";
 import type { DriverContext } from "../driver/context.ts";
+import type { Catalog, Driver } from "../driver/define.ts";
 import type { Announcement, NameResolver, ResolveRequest } from "../driver/nameresolution.ts";
-import { findDriver } from "../host/open.ts";
+import { findDriver, lacking } from "../host/open.ts";
 import type { Clock } from "../kit/clock.ts";
+import type { Random } from "../kit/random.ts";
+import { unknownProperties } from "../kit/schema/decode.ts";
 import type { AppRegistry } from "../registry/app-registry.ts";
 import type { Log } from "../telemetry/ports.ts";
 import type { Shared } from "./shared.ts";
@@ -47,15 +51,27 @@ export function registryResolver(registry: AppRegistry, clock: Clock): Pick<Name
   };
 }
 
-/** Metadata of a resolver from the free-form `configuration` of a Configuration resource. */
-function propertiesOf(configuration: unknown): Map<string, string> {
-  if (typeof configuration !== "object" || configuration === null) return new Map();
-  return new Map(
-    Object.entries(configuration).map(([key, value]) => [
-      key,
-      typeof value === "string" ? value : JSON.stringify(value),
-    ]),
-  );
+/** The driver of a type, of which another may be the name. */
+async function findResolver(catalog: Catalog, type: string, version: string): Promise<Driver | undefined> {
+  const found = await findDriver(catalog, type, version);
+  if (found !== undefined) return found;
+  for (const known of Object.keys(catalog).filter((name) => name.startsWith("nameresolution."))) {
+    const driver = await findDriver(catalog, known, version);
+    if (driver?.aliases.includes(type)) return driver;
+  }
+  return undefined;
+}
+
+/** compat: a resolver that knows each address at once is asked for every call, and one of its addresses is taken. */
+async function resolveWith(
+  resolver: NameResolver,
+  request: ResolveRequest,
+  random: Random,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const found = await resolver.resolve(request, signal);
+  if (resolver.isFresh !== true || found.length < 2) return found;
+  return found.slice(Math.floor(random.fraction() * found.length)).slice(0, 1);
 }
 
 /** What the configuration names (mDNS by default), opened once the listeners are; behind a registry it opens with the first look-up that the registry cannot answer. */
@@ -63,20 +79,32 @@ export function openNameResolution(ports: NameResolutionPorts): NameResolution {
   const { shared, configuration, log } = ports;
   const chosen = configuration.nameResolution;
   const component = chosen?.component === undefined || chosen.component === "" ? "mdns" : chosen.component;
-  const type = component.startsWith("nameresolution.") ? component : `nameresolution.${component}`;
+  const version = chosen?.version === undefined || chosen.version === "" ? "v1" : chosen.version;
+  const { type, configuration: properties } = nameResolverOf(component, chosen?.configuration);
   const stopped = new AbortController();
 
   async function openDriver(): Promise<NameResolver> {
-    const version = chosen?.version === undefined || chosen.version === "" ? "v1" : chosen.version;
-    const driver = await findDriver(shared.catalog, type, version);
-    if (driver === undefined) throw new Error(`couldn't find name resolver ${type}/${version}`);
-    const context = ports.context(type, stopped.signal);
-    return (await driver.open(propertiesOf(chosen?.configuration), context)) as NameResolver;
+    const driver = await findResolver(shared.catalog, type, version);
+    if (driver === undefined) {
+      const known = Object.keys(shared.catalog).filter((name) => name.startsWith("nameresolution."));
+      const names = known.map((name) => name.slice("nameresolution.".length)).join(", ");
+      throw new Error(`couldn't find name resolver ${component}/${version}; known: ${names}`);
+    }
+    const lack = lacking(driver, shared.platform);
+    if (lack !== undefined) throw new Error(lack);
+    for (const name of unknownProperties(driver.metadata, properties.keys())) {
+      log.warn(`nameResolution: ${component} does not know ${JSON.stringify(name)}`);
+    }
+    return (await driver.open(properties, ports.context(type, stopped.signal))) as NameResolver;
   }
 
   let opening: Promise<NameResolver> | undefined;
   const opened = (): Promise<NameResolver> => {
-    opening ??= openDriver();
+    // A registry that was away for a moment may be asked again.
+    opening ??= openDriver().catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
     return opening;
   };
   const withdrawals: (() => Promise<void>)[] = [];
@@ -86,12 +114,15 @@ export function openNameResolution(ports: NameResolutionPorts): NameResolution {
   async function register(self: Announcement): Promise<void> {
     try {
       const resolver = await opened();
-      log.info(`Initialized name resolution to ${component}`);
       const withdraw = await resolver.register?.(self);
       if (withdraw !== undefined) withdrawals.push(withdraw);
+      log.info(`Initialized name resolution to ${component}`);
     } catch (error) {
       // compat: pkg/runtime/runtime.go only logs a resolver that does not come up.
-      if (!stopped.signal.aborted) log.error(error instanceof Error ? error.message : String(error));
+      if (stopped.signal.aborted) return;
+      const why = error instanceof Error ? error.message : String(error);
+      const code = why.startsWith("couldn't find") ? "CREATE_COMPONENT_FAILURE" : "INIT_COMPONENT_FAILURE";
+      log.error(`[${code}]: initialization error occurred for nr (${component}/${version}): ${why}`);
     }
   }
 
@@ -100,7 +131,9 @@ export function openNameResolution(ports: NameResolutionPorts): NameResolution {
   return {
     resolvers: [
       ...(registry === undefined ? [] : [registryResolver(registry, platform.clock)]),
-      { resolve: async (request, signal) => (await opened()).resolve(request, signal) },
+      {
+        resolve: async (request, signal) => resolveWith(await opened(), request, platform.random, signal),
+      },
     ],
     announce(self) {
       if (!opensEarly) return;
@@ -113,7 +146,8 @@ export function openNameResolution(ports: NameResolutionPorts): NameResolution {
       stopped.abort(new Error("the sidecar is shutting down"));
       cancel();
       await registering;
-      await Promise.all(withdrawals.map((withdraw) => withdraw()));
+      const failures = await Promise.allSettled(withdrawals.map((withdraw) => withdraw()));
+      for (const result of failures) if (result.status === "rejected") log.warn(String(result.reason));
       const resolver = await opening?.catch(() => undefined);
       await resolver?.close();
     },

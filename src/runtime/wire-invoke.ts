@@ -78,7 +78,12 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
   warnOfUnproven(accessControl, log);
   const limits = { maxReceiveBytes: options.maxBodySize, maxSendBytes: options.maxBodySize };
   const meter = createInvokeMetrics(telemetry.registry, telemetry.latencyBuckets);
-  const resolver = createPeerResolver({ resolvers: names.resolvers, clock, random: platform.random, port: peerPort });
+  const resolver = createPeerResolver({
+    resolvers: names.resolvers,
+    clock,
+    random: platform.random,
+    port: options.internalGrpcPort || peerPort,
+  });
 
   const loaded = loadOnce(async () => {
     const [{ createGrpcPool }, { createPeers }] = await Promise.all([

@@ -111,6 +111,7 @@ function createMdns(port: number, chosen: readonly string[], context: DriverCont
   };
 
   return {
+    isFresh: true,
     async register(self) {
       const entry = entryOf(self, context);
       for (const other of entries) {

@@ -143,6 +143,7 @@ function createHosts(storage: Storage, settings: HostsSettings, context: DriverC
   if (cleanupInterval > 0) every(cleanupInterval, removeDead);
 
   return {
+    isFresh: true,
     async register(self) {
       if (self.appId === "") throw new DriverError("badMetadata", "name is missing");
       if (self.hostAddress === "") throw new DriverError("badMetadata", "address is missing");

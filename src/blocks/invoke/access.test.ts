@@ -6,6 +6,7 @@ import { type InvokeSidecar, startInvokeSidecar } from "../../../test/harness/in
 import { describeProbe } from "../../../test/harness/probe-service.ts";
 import { createGrpcServer } from "../../api/grpc/server.ts";
 import { createGrpcClient, type GrpcClient } from "../../channel/grpc/client.ts";
+import { HTTPExtension_Verb } from "../../gen/dapr/proto/common/v1/common_pb.ts";
 import { Dapr } from "../../gen/dapr/proto/runtime/v1/dapr_pb.ts";
 import type { Http2Client, Listener } from "../../platform/types.ts";
 import { createAccessRules } from "../../security/access-rules.ts";
@@ -118,7 +119,7 @@ test("tricks with paths neither open nor reach what is shut", async () => {
 });
 
 test("InvokeService says why it is refused", async () => {
-  const code = async (sidecar: InvokeSidecar, method: string, verb: number) => {
+  const code = async (sidecar: InvokeSidecar, method: string, verb: HTTPExtension_Verb) => {
     const request = { id: "callee", message: { method, httpExtension: { verb } } };
     try {
       await clientOf(sidecar).unary(Dapr.method.invokeService, request);
@@ -128,12 +129,12 @@ test("InvokeService says why it is refused", async () => {
       return `${error.code} ${error.rawMessage}`;
     }
   };
-  assert.equal(await code(near, "open/x", 1), "ok");
+  assert.equal(await code(near, "open/x", HTTPExtension_Verb.GET), "ok");
   const text = (why: string) =>
     `${Code.Internal} failed to invoke, id: callee, err: rpc error: code = PermissionDenied desc = ${why}`;
-  assert.equal(await code(near, "open/x", 3), text(refusal(me, "open/x", "POST")));
-  assert.equal(await code(near, "open/x", 0), text(refusal(me, "open/x", "NONE")));
-  assert.equal(await code(far, "open/x", 1), text(refusal("", "open/x", "GET")));
+  assert.equal(await code(near, "open/x", HTTPExtension_Verb.POST), text(refusal(me, "open/x", "POST")));
+  assert.equal(await code(near, "open/x", HTTPExtension_Verb.NONE), text(refusal(me, "open/x", "NONE")));
+  assert.equal(await code(far, "open/x", HTTPExtension_Verb.GET), text(refusal("", "open/x", "GET")));
 });
 
 test("a proxied method is an operation of its own name", async () => {
