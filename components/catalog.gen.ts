@@ -21,6 +21,7 @@ export const catalog: Catalog = {
   "nameresolution.static": () => import("./nameresolution/static/static.ts"),
   "pubsub.embedded": () => import("./pubsub/embedded/embedded.ts"),
   "pubsub.in-memory": () => import("./pubsub/in-memory/in-memory.ts"),
+  "pubsub.jetstream": () => import("./pubsub/jetstream/jetstream.ts"),
   "secretstores.local.env": () => import("./secretstores/local.env/local.env.ts"),
   "secretstores.local.file": () => import("./secretstores/local.file/local.file.ts"),
   "state.etcd": () => import("./state/etcd/etcd.ts"),
