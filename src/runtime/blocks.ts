@@ -11,11 +11,14 @@ import type { Components } from "../host/components.ts";
 import type { StreamHandler } from "../platform/types.ts";
 import type { PolicyProvider } from "../resiliency/provider.ts";
 import type { Log } from "../telemetry/ports.ts";
+import { createAnswerCommit } from "./answered-transaction.ts";
 import type { Faces } from "./apis.ts";
 import type { App } from "./app.ts";
 import { loadAppConfig } from "./app-config.ts";
 import type { NameResolution } from "./name-resolution.ts";
 import type { SidecarControl } from "./open-sidecar.ts";
+import { createOutboxRelay } from "./outbox-relay.ts";
+import { createOutboxSettings } from "./outbox-settings.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Shared } from "./shared.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -23,6 +26,7 @@ import { wireSecrets, wireState } from "./wire.ts";
 import { wireBindings } from "./wire-bindings.ts";
 import { wireInvoke } from "./wire-invoke.ts";
 import { wireMetadata } from "./wire-metadata.ts";
+import { createAccompaniment } from "./wire-outbox.ts";
 import { wirePubSub } from "./wire-pubsub.ts";
 
 export interface BlocksPorts {
@@ -70,10 +74,17 @@ export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
   const { shared, options, resources, components, log, app, names } = ports;
   const { platform } = shared;
   const identity = { appId: options.appId, namespace: options.currentNamespace, random: platform.random };
-  const state = wireState(components, identity);
+  const outboxes = createOutboxSettings(components);
+  const outboxPorts = { appId: options.appId, namespace: options.namespace, outboxes };
+  const { clock, random } = platform;
+  const accompaniment = createAccompaniment({ ...outboxPorts, pubsub: () => pubsub, clock, random });
+  const state = wireState(components, identity, accompaniment);
   const secrets = wireSecrets(components, resources.configuration);
   const invoke = wireInvoke(ports);
-  const { pubsub, ...events } = await wirePubSub({ ...ports, platform });
+  const { pubsub, ...events } = await wirePubSub({ ...ports, platform, commit: createAnswerCommit(state.state) });
+  const outboxLog = log.scope("dapr.outbox");
+  const relay = createOutboxRelay({ ...outboxPorts, pubsub, store: state.find, clock, log: outboxLog });
+  let isRelaying = false;
   const bindings = await wireBindings({ ...ports, platform });
   const outbound = { isReady: false };
   const sidecar = wireMetadata({
@@ -107,7 +118,11 @@ export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
       if (component.category === "pubsub") events.loaded(component as LoadedComponent<"pubsub">);
     },
     async changed({ category, name }) {
-      if (category === "pubsub") await pubsub.subscriptions.reload(name);
+      if (category === "pubsub") {
+        await pubsub.subscriptions.reload(name);
+        await relay.drop(name);
+      }
+      if (isRelaying && (category === "pubsub" || category === "state")) await relay.settle();
       if (category === "bindings") await bindings.inputs.reload(name);
     },
     declare: (subscriptions) => pubsub.subscriptions.declare(subscriptions),
@@ -142,6 +157,8 @@ export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
           await readAppConfig(ports, signal);
         }
         await Promise.all([pubsub.subscriptions.start(), bindings.inputs.start()]);
+        isRelaying = true;
+        await relay.settle();
       }, signal);
     },
     async holdEvents() {
@@ -151,6 +168,7 @@ export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
     leave: () => withdraw(),
     async close() {
       withdraw();
+      await relay.stop();
       await invoke.close();
     },
   };

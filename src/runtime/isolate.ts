@@ -17,6 +17,7 @@ import type { Log } from "../telemetry/ports.ts";
 import { createTracer } from "../telemetry/trace.ts";
 import { createSidecarComponents } from "./components.ts";
 import { allowedComponents, readResources, unenforceable } from "./load-resources.ts";
+import { createOutboxSettings } from "./outbox-settings.ts";
 import { wireSecrets, wireState } from "./wire.ts";
 import { wireMetadata } from "./wire-metadata.ts";
 
@@ -113,11 +114,19 @@ export async function openIsolate({ platform, catalog, version, options, log }: 
       if (component.category === "state") await state.loaded(component as LoadedComponent<"state">);
     },
   });
-  const state = wireState(components, { appId, namespace: currentNamespace, random });
   const secrets = wireSecrets(components, configuration);
   const refuse = (api: string) => (): never => {
     throw fail("notOnHost", { api, host: platform.name });
   };
+  const outboxes = createOutboxSettings(components);
+  const state = wireState(
+    components,
+    { appId, namespace: currentNamespace, random },
+    {
+      hasOutbox: (storeName) => outboxes.of(storeName) !== undefined,
+      transact: refuse("a transaction with an outbox, a publish or a delivery"),
+    },
+  );
   const shutdown = refuse("the shutdown API");
   const facts = wireMetadata({
     options: { appId, app: noApp },

@@ -1,5 +1,11 @@
 import { createHttpSubscriber } from "../blocks/pubsub/deliver-http.ts";
-import { type Broker, DeliveryError, type Policy, type SubscriberApp } from "../blocks/pubsub/ports.ts";
+import {
+  type Broker,
+  DeliveryError,
+  type Policy,
+  type PubSubPorts,
+  type SubscriberApp,
+} from "../blocks/pubsub/ports.ts";
 import { createPubSub, type PubSub } from "../blocks/pubsub/pubsub.ts";
 import { openBroker } from "../blocks/pubsub/scope.ts";
 import type { Resources } from "../config/load.ts";
@@ -31,6 +37,8 @@ export interface PubSubWiring {
   readonly telemetry: Telemetry;
   readonly app: App;
   readonly log: Log;
+  /** Commits what apps answer to events. */
+  readonly commit: NonNullable<PubSubPorts["commit"]>;
 }
 
 /** Runs once, as it is: what stands where no policy is configured. */
@@ -76,6 +84,7 @@ export async function wirePubSub(wiring: PubSubWiring): Promise<WiredPubSub> {
     asksApp: !options.disableInitEndpoints.includes("subscribe"),
     policies: pubsubPolicies(wiring.resiliency),
     beginSpan,
+    commit: wiring.commit,
     clock,
     random,
     log,

@@ -1,7 +1,7 @@
 import { createSecrets, type Secrets } from "../blocks/secrets/secrets.ts";
 import type { EncryptionKey } from "../blocks/state/encrypt.ts";
 import { openStateStore } from "../blocks/state/open-store.ts";
-import type { OpenStateStore } from "../blocks/state/ports.ts";
+import type { Accompaniment, OpenStateStore } from "../blocks/state/ports.ts";
 import { createState, type State } from "../blocks/state/state.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { LoadedComponent } from "../host/component.ts";
@@ -27,6 +27,7 @@ function encryptionKey(component: LoadedComponent, name: string): EncryptionKey 
 /** The open state stores of a sidecar, and the block on them. */
 export interface WiredState {
   readonly state: State;
+  find(name: string): OpenStateStore | undefined;
   /** Settles prefix and encryption of a store that was just loaded. */
   loaded(component: LoadedComponent<"state">): Promise<void>;
 }
@@ -35,13 +36,16 @@ export interface WiredState {
 export function wireState(
   components: Components,
   app: { appId: string; namespace: string; random: Random },
+  accompaniment: Accompaniment,
 ): WiredState {
   const open = new Map<string, OpenStateStore>();
   const find = (name: string): OpenStateStore | undefined =>
     components.find("state", name) === undefined ? undefined : open.get(name);
   return {
+    find,
     state: createState({
       appId: app.appId,
+      accompaniment,
       stores: { find, any: () => components.list().some((component) => component.category === "state") },
     }),
     async loaded(component) {

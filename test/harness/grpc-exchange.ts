@@ -11,7 +11,12 @@ export interface GrpcRefusal {
 }
 
 /** Runs a unary method of a part without a server; a refusal is thrown as the status its caller would get. */
-export async function sendGrpc(part: GrpcPart, name: string, request: object = {}): Promise<MessageShape<DescMessage>> {
+export async function sendGrpc(
+  part: GrpcPart,
+  name: string,
+  request: object = {},
+  headers: Readonly<Record<string, string>> = {},
+): Promise<MessageShape<DescMessage>> {
   const method = part.service.method[name];
   const handle = part.methods[name] as ((message: unknown, context: unknown) => Promise<unknown>) | undefined;
   if (method === undefined || handle === undefined) throw new Error(`the part has no method "${name}"`);
@@ -19,7 +24,10 @@ export async function sendGrpc(part: GrpcPart, name: string, request: object = {
   const call = { signal, trace: { traceparent: "", tracestate: "", baggage: "" } };
   const message = create(method.input, request as MessageInitShape<DescMessage>);
   try {
-    return create(method.output, (await handle(message, { call, signal })) as MessageInitShape<DescMessage>);
+    return create(
+      method.output,
+      (await handle(message, { call, signal, header: (key: string) => headers[key] })) as MessageInitShape<DescMessage>,
+    );
   } catch (error) {
     throw toConnectError(error);
   }

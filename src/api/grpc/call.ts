@@ -18,6 +18,12 @@ export function callOf(context: HandlerContext): Call {
   );
 }
 
+/** One metadata value of an RPC, whichever way it came in. */
+export function headerOf(context: HandlerContext, key: string): string | null {
+  const own = context as { readonly header?: (key: string) => string | undefined };
+  return own.header === undefined ? context.requestHeader.get(key) : (own.header(key) ?? null);
+}
+
 /** Trace headers of a request; `grpc-trace-bin` wins over `traceparent`. */
 export function traceOf(header: (key: string) => string | undefined): Trace {
   const binary = header("grpc-trace-bin");

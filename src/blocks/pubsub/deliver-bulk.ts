@@ -1,8 +1,10 @@
 import type { Delivery } from "../../driver/pubsub.ts";
 import type { BufferedEntry, BulkHandler } from "./bulk-buffer.ts";
 import { hasExpired } from "./cloudevent.ts";
-import { appTopic, type DeliveryPorts } from "./deliver.ts";
+import { appTopic, commitAnswer, type DeliveryPorts } from "./deliver.ts";
+import { deliveryIdName, type HeldDelivery, identityOf } from "./deliveries.ts";
 import type { BulkEventEntry, CloudEvent } from "./model.ts";
+import type { BulkVerdict } from "./ports.ts";
 import { isRawPayload } from "./raw-payload.ts";
 import { readCloudEvent } from "./receive.ts";
 
@@ -21,12 +23,14 @@ function textOf(error: unknown): string {
 /** Takes each bulk of messages through expiry, routes, the app and the dead letters, entry by entry. */
 export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
   const { spec, broker, namespace, route, sink, deadLetters, policy, clock, random, log, meter, signal } = ports;
+  const { deliveries, commit } = ports;
   const topic = appTopic(broker, namespace, spec.topic);
 
   /** What is left for the app, by path; the rest is settled. */
   async function sort(
     bulk: readonly BufferedEntry[],
     settle: (entryId: string, delivery: Delivery, status: string) => void,
+    held: Map<string, HeldDelivery>,
   ): Promise<readonly Group[]> {
     const isRaw = isRawPayload(spec.metadata);
     const groups = new Map<string, Group>();
@@ -53,9 +57,18 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
         settle(entryId, "ack", "drop");
         continue;
       }
+      const enveloped = isRaw ? undefined : (event as CloudEvent);
+      if (message.embedded?.isKnown(identityOf(message, enveloped)) === true) {
+        settle(entryId, "ack", "success");
+        continue;
+      }
+      const delivery = deliveries.hold(message, enveloped, broker.name);
+      held.set(entryId, delivery);
       const group = groups.get(path) ?? { path, entries: new Map<string, BulkEventEntry>() };
       groups.set(path, group);
-      const { contentType, metadata } = message;
+      const { contentType } = message;
+      const { metadata: own, embedded } = message;
+      const metadata = embedded === undefined ? own : { ...own, [deliveryIdName]: delivery.id };
       group.entries.set(entryId, { entryId, event, contentType, metadata });
     }
     return [...groups.values()];
@@ -68,10 +81,38 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
     const started = clock.monotonic();
     const counts = new Map<string, number>();
     const count = (status: string, entries = 1): void => void counts.set(status, (counts.get(status) ?? 0) + entries);
+    const held = new Map<string, HeldDelivery>();
     const settle = (entryId: string, delivery: Delivery, status: string): void => {
       outcome.set(entryId, delivery);
       count(status);
     };
+
+    /** One entry's verdict; what is to come again stays among the entries. */
+    async function conclude(
+      entries: Map<string, BulkEventEntry>,
+      entryId: string,
+      verdict: BulkVerdict,
+      attempt: AbortSignal,
+    ): Promise<void> {
+      const entry = entries.get(entryId);
+      const delivery = held.get(entryId);
+      if (entry === undefined || delivery === undefined) return;
+      if (verdict instanceof Error && !delivery.isCommitted) return count("retry");
+      if (typeof verdict === "object" && !(verdict instanceof Error)) {
+        const event = entry.event instanceof Uint8Array ? undefined : entry.event;
+        try {
+          await commitAnswer(commit, delivery, verdict, event, attempt);
+        } catch (error) {
+          log.warn(textOf(error));
+          return count("retry");
+        }
+      }
+      const message = messages.get(entryId);
+      const isDropped = verdict === "drop" && !delivery.isCommitted;
+      if (isDropped && message !== undefined) await deadLetters.put(message, message.metadata);
+      settle(entryId, "ack", isDropped ? "drop" : "success");
+      entries.delete(entryId);
+    }
 
     async function hand({ path, entries }: Group): Promise<void> {
       await policy(async (attempt) => {
@@ -87,17 +128,7 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
           count("retry", entries.size);
           throw error;
         });
-        for (const [entryId, verdict] of verdicts) {
-          if (!entries.has(entryId)) continue;
-          if (verdict instanceof Error) {
-            count("retry");
-            continue;
-          }
-          const message = messages.get(entryId);
-          if (verdict === "drop" && message !== undefined) await deadLetters.put(message, message.metadata);
-          settle(entryId, "ack", verdict);
-          entries.delete(entryId);
-        }
+        await Promise.all([...verdicts].map(([entryId, verdict]) => conclude(entries, entryId, verdict, attempt)));
         if (entries.size > 0) throw new Error("few message(s) have failed during bulk subscribe operation");
       }, signal).catch((error: unknown) => {
         log.warn(`encountered an error while delivering a bulk of topic ${topic}, err: ${textOf(error)}`);
@@ -105,9 +136,13 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
     }
 
     try {
-      for (const group of await sort(bulk, settle)) await hand(group);
+      for (const group of await sort(bulk, settle, held)) await hand(group);
     } catch (error) {
       log.error(`error deserializing pubsub metadata: ${textOf(error)}`);
+    }
+    for (const [entryId, delivery] of held) {
+      deliveries.release(delivery);
+      if (delivery.isCommitted) outcome.set(entryId, "ack");
     }
     const failed = bulk.filter(({ entryId }) => !outcome.has(entryId));
     if (failed.length > 0 && !ports.isClosing() && (await deadLetters.putAll(failed)))

@@ -3,18 +3,28 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import {
   TopicEventResponse_TopicEventResponseStatus as Status,
   TopicEventBulkRequestSchema,
+  type TopicEventBulkResponseEntry,
   TopicEventBulkResponseSchema,
   TopicEventRequestSchema,
+  type TopicEventResponse,
   TopicEventResponseSchema,
 } from "../../gen/dapr/proto/runtime/v1/appcallback_pb.ts";
 import type { GrpcAppChannel, GrpcReply } from "../../kit/app-channel.ts";
 import type { BeginSpan, Trace } from "../../kit/call.ts";
 import { encodeTraceBin } from "../../kit/grpc/trace-bin.ts";
+import { deliveryIdName } from "./deliveries.ts";
 import { discoverGrpc } from "./discover-grpc.ts";
 import { beginBulkSpans, beginEventSpan, endEventSpans } from "./event-span.ts";
 import { eventFields, topicEventRequest } from "./grpc-event.ts";
 import type { BulkEventEntry, BulkTopicEvent, Metadata } from "./model.ts";
-import { type BulkVerdict, DeliveryError, type PubSubLog, type SubscriberApp, type Verdict } from "./ports.ts";
+import {
+  type AnsweredTransaction,
+  type BulkVerdict,
+  DeliveryError,
+  type PubSubLog,
+  type SubscriberApp,
+  type Verdict,
+} from "./ports.ts";
 
 const service = "/dapr.proto.runtime.v1.AppCallback";
 const bulkMethods = [`${service}/OnBulkTopicEvent`, `${service}Alpha/OnBulkTopicEventAlpha1`] as const;
@@ -59,8 +69,8 @@ function bulkEntry({ entryId, event, contentType, metadata }: BulkEventEntry) {
   return { ...common, event: { case: "cloudEvent" as const, value: eventFields(event) } };
 }
 
-function bulkVerdict(entryId: string, status: Status): BulkVerdict {
-  if (status === Status.SUCCESS) return "success";
+function bulkVerdict({ entryId, status, transaction }: TopicEventBulkResponseEntry): BulkVerdict {
+  if (status === Status.SUCCESS) return transaction === undefined ? "success" : { wire: "grpc", body: transaction };
   if (status === Status.DROP) return "drop";
   const name = status === Status.RETRY ? "RETRY status" : "unknown status";
   return new Error(`${name} returned from app while processing pub/sub event for entry id: ${entryId}`);
@@ -71,22 +81,24 @@ export function createGrpcSubscriber({ channel, beginSpan, log }: GrpcSubscriber
   return {
     discover: (signal) => discoverGrpc(channel, log, signal),
 
-    async deliver(event, signal): Promise<Verdict> {
+    async deliver(event, signal): Promise<Verdict | AnsweredTransaction> {
       const id = event.event["id"];
-      let status: Status;
+      let answer: TopicEventResponse;
       try {
         const message = toBinary(TopicEventRequestSchema, create(TopicEventRequestSchema, topicEventRequest(event)));
         const trace = beginEventSpan(beginSpan, event.event, event.topic);
         const metadata = callMetadata(event.metadata, trace);
+        metadata[deliveryIdName] = event.deliveryId;
         const call = () => channel.unary(`${service}/OnTopicEvent`, message, metadata, signal);
         const reply = await endEventSpans([trace], call);
-        ({ status } = fromBinary(TopicEventResponseSchema, reply.message));
+        answer = fromBinary(TopicEventResponseSchema, reply.message);
       } catch (error) {
         if (!isUnimplemented(error)) throw failure(error, `pub/sub event ${id}`);
         log.warn(`non-retriable error returned from app while processing pub/sub event ${id}: ${error}`);
         return "unknownMethod";
       }
-      if (status === Status.SUCCESS) return "success";
+      const { status, transaction } = answer;
+      if (status === Status.SUCCESS) return transaction === undefined ? "success" : { wire: "grpc", body: transaction };
       if (status === Status.RETRY)
         throw new DeliveryError(`RETRY status returned from app while processing pub/sub event ${id}`);
       if (status !== Status.DROP)
@@ -136,7 +148,7 @@ export function createGrpcSubscriber({ channel, beginSpan, log }: GrpcSubscriber
         return verdicts;
       }
       const answer = fromBinary(TopicEventBulkResponseSchema, reply.message);
-      for (const { entryId, status } of answer.statuses) verdicts.set(entryId, bulkVerdict(entryId, status));
+      for (const entry of answer.statuses) verdicts.set(entry.entryId, bulkVerdict(entry));
       return verdicts;
     },
   };

@@ -7,11 +7,19 @@ import { decodeGoJson, encodeGoJson } from "../../kit/go-json.ts";
 import { decodeGoShape, goShape } from "../../kit/go-shape.ts";
 import type { HttpReply } from "../../kit/http-message.ts";
 import { cloudEventType } from "./content-type.ts";
+import { deliveryIdName } from "./deliveries.ts";
 import { discoverHttp } from "./discover-http.ts";
 import { beginBulkSpans, beginEventSpan, endEventSpans } from "./event-span.ts";
 import { readReply } from "./http-reply.ts";
 import type { BulkEventEntry, BulkTopicEvent, Metadata } from "./model.ts";
-import { type BulkVerdict, DeliveryError, type PubSubLog, type SubscriberApp, type Verdict } from "./ports.ts";
+import {
+  type AnsweredTransaction,
+  type BulkVerdict,
+  DeliveryError,
+  type PubSubLog,
+  type SubscriberApp,
+  type Verdict,
+} from "./ports.ts";
 
 export interface HttpSubscriberPorts {
   readonly appId: string;
@@ -20,17 +28,27 @@ export interface HttpSubscriberPorts {
   readonly log: PubSubLog;
 }
 
-const statusShape = goShape.struct("pubsub.AppResponse", { status: goShape.text });
+const statusShape = goShape.struct("pubsub.AppResponse", { status: goShape.text, transaction: goShape.anything });
 const bulkShape = goShape.struct("pubsub.AppBulkResponse", {
   statuses: goShape.list(
     "[]pubsub.AppBulkResponseEntry",
-    goShape.struct("pubsub.AppBulkResponseEntry", { entryId: goShape.text, status: goShape.text }),
+    goShape.struct("pubsub.AppBulkResponseEntry", {
+      entryId: goShape.text,
+      status: goShape.text,
+      transaction: goShape.anything,
+    }),
   ),
 });
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What the call says of itself. */
-const reserved: ReadonlySet<string> = new Set(["content-type", "content-length", "traceparent", "tracestate"]);
+const reserved: ReadonlySet<string> = new Set([
+  "content-type",
+  "content-length",
+  "traceparent",
+  "tracestate",
+  deliveryIdName,
+]);
 
 /** A header name as Go writes it. */
 function headerName(name: string): string {
@@ -59,11 +77,15 @@ function targetOf(route: string): { readonly path: string; readonly query: strin
   return { path: path.startsWith("/") ? path : `/${path}`, query: mark < 0 ? "" : route.slice(mark + 1) };
 }
 
-function decodeAnswer(body: Uint8Array): string | undefined {
+const silent = { status: "", transaction: null };
+
+/** An answer that is no JSON of this shape says nothing. */
+function decodeAnswer(body: Uint8Array): { readonly status: string; readonly transaction: unknown } {
+  if (body.length === 0) return silent;
   try {
-    return decodeGoShape(decodeGoJson(body), statusShape).status;
+    return decodeGoShape(decodeGoJson(body), statusShape);
   } catch {
-    return undefined;
+    return silent;
   }
 }
 
@@ -80,8 +102,8 @@ function bulkBody({ id, entries, metadata, pubsubName, topic }: BulkTopicEvent):
   return encodeUtf8(`{"entries":[${entries.map(bulkItem).join(",")}],${rest.slice(1)}`);
 }
 
-function bulkVerdict(entryId: string, status: string): BulkVerdict {
-  if (status === "SUCCESS") return "success";
+function bulkVerdict(entryId: string, status: string, transaction: unknown): BulkVerdict {
+  if (status === "SUCCESS") return transaction === null ? "success" : { wire: "http", body: transaction };
   if (status === "DROP") return "drop";
   if (status === "" || status === "RETRY")
     return new Error(`RETRY required while processing bulk subscribe event for entry id: ${entryId}`);
@@ -112,14 +134,17 @@ export function createHttpSubscriber({ appId, channel, beginSpan, log }: HttpSub
   return {
     discover: (signal) => discoverHttp(channel, appId, log, signal),
 
-    async deliver({ event, body, topic, path, metadata }, signal): Promise<Verdict> {
+    async deliver({ event, body, topic, path, metadata, deliveryId }, signal): Promise<Verdict | AnsweredTransaction> {
       const id = event["id"];
       const trace = beginEventSpan(beginSpan, event, topic);
-      const reply = await post(path, headersOf(cloudEventType, metadata, trace), body, [trace], signal);
+      const headers = headersOf(cloudEventType, metadata, trace);
+      headers.push([deliveryIdName, deliveryId]);
+      const reply = await post(path, headers, body, [trace], signal);
       const { status: code } = reply;
       if (code >= 200 && code <= 299) {
-        const status = reply.body.length === 0 ? "" : (decodeAnswer(reply.body) ?? "");
-        if (status === "" || status === "SUCCESS") return "success";
+        const { status, transaction } = decodeAnswer(reply.body);
+        if (status === "" || status === "SUCCESS")
+          return transaction === null ? "success" : { wire: "http", body: transaction };
         if (status === "DROP") {
           log.warn(`DROP status returned from app while processing pub/sub event ${id}`);
           return "drop";
@@ -163,7 +188,8 @@ export function createHttpSubscriber({ appId, channel, beginSpan, log }: HttpSub
         );
       try {
         const { statuses } = decodeGoShape(decodeGoJson(reply.body), bulkShape);
-        for (const { entryId, status } of statuses ?? []) verdicts.set(entryId, bulkVerdict(entryId, status));
+        for (const { entryId, status, transaction } of statuses ?? [])
+          verdicts.set(entryId, bulkVerdict(entryId, status, transaction));
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
         throw new DeliveryError(`failed unmarshalling app response for bulk subscribe: ${why}`, { cause });

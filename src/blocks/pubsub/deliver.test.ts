@@ -68,6 +68,8 @@ test("an event is posted as it came, metadata become headers", async () => {
   const data = event({ traceparent: "00-a-b-01", tracestate: "x=1", data: "1.0" });
   const metadata = { partitionkey: "k", "cloudevent.type": "ü", "Content-Type": "no", "bad name": "x", bad: "a\nb" };
   assert.equal(await driver.deliver({ topic: "t", data, metadata }), "ack");
+  // The id is another one each time.
+  assert.equal(calls[0]?.headers.pop()?.[0], "dapr-delivery-id");
   assert.deepEqual(calls, [
     {
       method: "POST",
@@ -118,7 +120,7 @@ test("what is dropped or fails goes to the dead letters as it came", async () =>
     assert.equal(await driver.deliver({ topic: "t", data, contentType: "c", metadata: { a: "1" } }), "ack");
     assert.deepEqual(
       [...driver.published],
-      [{ topic: "dead", data, contentType: "c", metadata: { a: "1", pubsubName: "bus" } }],
+      [{ topic: "dead", data, contentType: "c", metadata: { a: "1", pubsubName: "bus" }, deadLetterOf: "t" }],
     );
   }
 });

@@ -3,8 +3,18 @@ import type { Clock } from "../../kit/clock.ts";
 import type { Random } from "../../kit/random.ts";
 import { hasExpired } from "./cloudevent.ts";
 import type { DeadLetters } from "./dead-letter.ts";
-import type { Metadata, SubscriptionSpec, TopicEvent } from "./model.ts";
-import { type Broker, DeliveryError, type EventSink, type Policy, type PubSubLog, type PubSubMeter } from "./ports.ts";
+import { type Deliveries, type HeldDelivery, identityOf } from "./deliveries.ts";
+import type { CloudEvent, Metadata, SubscriptionSpec, TopicEvent } from "./model.ts";
+import {
+  type AnsweredTransaction,
+  type Broker,
+  DeliveryError,
+  type EventSink,
+  type Policy,
+  type PubSubLog,
+  type PubSubMeter,
+  type PubSubPorts,
+} from "./ports.ts";
 import { isRawPayload } from "./raw-payload.ts";
 import { type ReceivedEvent, receiveEvent } from "./receive.ts";
 import type { Router } from "./route.ts";
@@ -16,6 +26,8 @@ export interface DeliveryPorts {
   readonly namespace: string;
   readonly route: Router;
   readonly sink: EventSink;
+  readonly deliveries: Deliveries;
+  readonly commit: PubSubPorts["commit"];
   readonly deadLetters: DeadLetters;
   readonly policy: Policy;
   readonly clock: Clock;
@@ -43,9 +55,36 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+const commitless = "no component of this sidecar can commit it";
+
+/**
+ * Commits what an app answered together with the acknowledgement of an event. Rejects with a DeliveryError: then nothing of it was
+ * done, and the event comes again.
+ */
+export async function commitAnswer(
+  commit: PubSubPorts["commit"],
+  delivery: HeldDelivery,
+  transaction: AnsweredTransaction,
+  event: CloudEvent | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const traced = (name: string): string => (typeof event?.[name] === "string" ? event[name] : "");
+  const trace = { traceparent: traced("traceparent"), tracestate: traced("tracestate"), baggage: "" };
+  try {
+    if (commit === undefined) throw new Error(commitless);
+    await commit(delivery, transaction, { signal, trace });
+  } catch (cause) {
+    // A commit of the app's own, beside this answer: the event is done.
+    if (delivery.isCommitted) return;
+    const id = delivery.identity.id;
+    throw new DeliveryError(`failed to commit the answer to pub/sub event ${id}: ${textOf(cause)}`, { cause });
+  }
+}
+
 /** Takes each message of a broker through envelope, expiry, routes, the app and the dead letters. */
 export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage) => Promise<Delivery> {
   const { spec, broker, namespace, route, sink, deadLetters, policy, clock, random, log, meter, signal } = ports;
+  const { deliveries, commit } = ports;
   const newId = (): string => random.uuid();
 
   /** The message cannot reach the app: aside with it, or back to the broker. */
@@ -55,19 +94,23 @@ export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage)
     return isAside ? "ack" : "retry";
   }
 
-  async function hand(event: TopicEvent, message: IncomingMessage, metadata: Metadata): Promise<void> {
+  async function hand(delivery: HeldDelivery, event: TopicEvent, message: IncomingMessage): Promise<void> {
+    const { metadata } = event;
     const started = clock.monotonic();
     const count = (processStatus: string, status = ""): void =>
       meter.pubsubDelivered(broker.name, event.topic, processStatus, status, clock.monotonic() - started);
     await policy(async (attempt) => {
       try {
-        const verdict = await sink.deliver(event, attempt);
-        if (verdict === "success") return count("success");
+        // What an earlier attempt has committed is done.
+        const verdict = delivery.isCommitted ? "success" : await sink.deliver(event, attempt);
+        if (typeof verdict === "object") await commitAnswer(commit, delivery, verdict, event.event, attempt);
+        if (verdict === "success" || typeof verdict === "object" || delivery.isCommitted) return count("success");
         count("drop", verdict === "drop" ? "success" : "");
         if (verdict !== "drop" || spec.deadLetterTopic === "") return;
         if (!(await deadLetters.put(message, metadata)))
           throw new DeliveryError(`failed to put dropped message of topic ${event.topic} aside`);
       } catch (error) {
+        if (delivery.isCommitted) return count("success");
         count("retry");
         if (!signal.aborted)
           log.warn(
@@ -111,13 +154,24 @@ export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage)
       await deadLetters.put(message, metadata);
       return "ack";
     }
+    const enveloped = isRawPayload(spec.metadata) ? undefined : event;
+    if (message.embedded?.isKnown(identityOf(message, enveloped)) === true) {
+      log.info(`pub/sub event ${event["id"]} of topic ${topic} is known and has had its effect; acknowledging it`);
+      meter.pubsubDelivered(broker.name, topic, "success", "", 0);
+      return "ack";
+    }
+    const delivery = deliveries.hold(message, enveloped, broker.name);
+    const told = { deliveryId: delivery.id, isCommittable: delivery.embedded !== undefined };
+    const topicEvent = { event, body, pubsubName: broker.name, topic, path, metadata, ...told };
     try {
-      await hand({ event, body, pubsubName: broker.name, topic, path, metadata }, message, metadata);
+      await hand(delivery, topicEvent, message);
       return "ack";
     } catch {
       // Its attempts are logged and counted.
       if (ports.isClosing() || signal.aborted) return "retry";
       return spec.deadLetterTopic === "" ? "retry" : setAside(message, metadata, topic);
+    } finally {
+      deliveries.release(delivery);
     }
   };
 }

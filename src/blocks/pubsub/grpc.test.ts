@@ -143,6 +143,8 @@ const topicEvent = (event: Record<string, unknown>) => ({
   pubsubName: "bus",
   topic: "t",
   path: "/p",
+  deliveryId: "d-1",
+  isCommittable: false,
   metadata: { PartitionKey: "k", pubsubName: "bus", "Content-Type": "no", bad: "ü", "bad name": "x" },
 });
 
@@ -161,7 +163,12 @@ test("OnTopicEvent carries the event, its extensions and the metadata", async ()
   };
   assert.equal(await subscriber.deliver(topicEvent(event), signal), "success");
   assert.equal(calls[0]?.path, "/dapr.proto.runtime.v1.AppCallback/OnTopicEvent");
-  assert.deepEqual(calls[0]?.metadata, { partitionkey: "k", pubsubname: "bus", traceparent: "00-a-b-01" });
+  assert.deepEqual(calls[0]?.metadata, {
+    partitionkey: "k",
+    pubsubname: "bus",
+    traceparent: "00-a-b-01",
+    "dapr-delivery-id": "d-1",
+  });
   const sent = fromBinary(TopicEventRequestSchema, calls[0]!.message);
   assert.deepEqual(
     [sent.id, sent.source, sent.type, sent.specVersion, sent.dataContentType, sent.topic, sent.pubsubName, sent.path],

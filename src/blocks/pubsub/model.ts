@@ -79,6 +79,10 @@ export interface TopicEvent {
   readonly path: string;
   /** Metadata of the message. */
   readonly metadata: Metadata;
+  /** What the app needs to commit something together with the acknowledgement. */
+  readonly deliveryId: string;
+  /** False: a commit with this delivery would be refused. */
+  readonly isCommittable: boolean;
 }
 
 /** One event of a bulk delivery: a CloudEvent, or for raw payloads the message's bytes. */

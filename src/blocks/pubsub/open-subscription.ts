@@ -3,6 +3,7 @@ import { createBulkBuffer } from "./bulk-buffer.ts";
 import { createDeadLetters } from "./dead-letter.ts";
 import { createDelivery, type DeliveryPorts } from "./deliver.ts";
 import { createBulkDelivery } from "./deliver-bulk.ts";
+import type { Deliveries } from "./deliveries.ts";
 import type { SubscriptionSpec } from "./model.ts";
 import type { Broker, EventSink, PubSubPorts } from "./ports.ts";
 import type { Publisher } from "./publish.ts";
@@ -28,8 +29,9 @@ const defaultCount = 100;
 const defaultAwaitMs = 1000;
 
 export interface OpenSubscriptionPorts
-  extends Pick<PubSubPorts, "namespace" | "policies" | "clock" | "random" | "log" | "meter"> {
+  extends Pick<PubSubPorts, "namespace" | "policies" | "clock" | "random" | "log" | "meter" | "commit"> {
   readonly publisher: Publisher;
+  readonly deliveries: Deliveries;
 }
 
 /** Opens a subscription at its broker. Rejects with TopicDenied, the fault of a routing rule, or the broker's error. */
@@ -39,7 +41,7 @@ export async function openSubscription(
   spec: SubscriptionSpec,
   sink: EventSink,
 ): Promise<OpenSubscription> {
-  const { namespace, policies, publisher, clock, random, log, meter } = ports;
+  const { namespace, policies, publisher, deliveries, clock, random, log, meter } = ports;
   if (!isTopicAllowed(spec.topic, broker.scopes, broker.scopes.subscribing))
     throw new TopicDenied(spec.topic, broker.name);
   const route = await createRouter(spec.rules);
@@ -52,6 +54,8 @@ export async function openSubscription(
     namespace,
     route,
     sink,
+    deliveries,
+    commit: ports.commit,
     deadLetters: createDeadLetters({ broker, topic: spec.deadLetterTopic, publisher, clock, log, signal }),
     policy: policies.inbound(broker.name),
     clock,

@@ -1,7 +1,8 @@
 import type { PubSub } from "../../driver/pubsub.ts";
-import type { BeginSpan } from "../../kit/call.ts";
+import type { BeginSpan, Call } from "../../kit/call.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { Random } from "../../kit/random.ts";
+import type { HeldDelivery } from "./deliveries.ts";
 import type { BulkTopicEvent, SubscriptionSpec, TopicEvent } from "./model.ts";
 
 /** Who may use which topics of a broker. An empty list does not limit, a list of one empty name allows nothing. */
@@ -25,6 +26,13 @@ export interface Broker {
 /** What the app did with an event: took it, wants no more of it (it goes to the dead letters), or has no such method (it is acknowledged). */
 export type Verdict = "success" | "drop" | "unknownMethod";
 
+/** What the app wants committed together with the acknowledgement of an event. */
+export interface AnsweredTransaction {
+  readonly wire: "http" | "grpc";
+  /** Decoded JSON, or the message. */
+  readonly body: unknown;
+}
+
 /** The app did not take an event, and may get it again. */
 export class DeliveryError extends Error {
   /** HTTP status or gRPC code of the app's answer; undefined when there was none. */
@@ -40,12 +48,12 @@ export class DeliveryError extends Error {
 }
 
 /** Outcome of one entry of a bulk delivery. */
-export type BulkVerdict = "success" | "drop" | Error;
+export type BulkVerdict = "success" | "drop" | AnsweredTransaction | Error;
 
 /** The way of events into an app. */
 export interface EventSink {
   /** Rejects with a DeliveryError when the event should come again. */
-  deliver(event: TopicEvent, signal: AbortSignal): Promise<Verdict>;
+  deliver(event: TopicEvent, signal: AbortSignal): Promise<Verdict | AnsweredTransaction>;
   /** Answers every entry. Rejects with a DeliveryError when the app took none of them. */
   deliverBulk(bulk: BulkTopicEvent, signal: AbortSignal): Promise<ReadonlyMap<string, BulkVerdict>>;
 }
@@ -94,6 +102,8 @@ export interface PubSubPorts {
     /** Around the question for the app's subscriptions. */
     readonly initialization: Policy;
   };
+  /** Commits what an app answered, with the acknowledgement; absent where nothing can. Rejects with an ApiError. */
+  commit?(delivery: HeldDelivery, transaction: AnsweredTransaction, call: Call): Promise<void>;
   /** Begins a step below `parent`; whoever begins it ends its span. */
   readonly beginSpan: BeginSpan;
   readonly clock: Clock;

@@ -31,10 +31,10 @@ export interface Publisher {
   bulkPublish(broker: Broker, request: BulkPublishRequest, call: Call): Promise<BulkPublishResult>;
   /** As `publish`, for a transaction that the caller writes; the broker is an embedded one. */
   prepare(broker: Broker, request: PublishRequest, call: Call): Promise<PreparedPublish>;
-  /** Hands bytes to a broker as they are, for dead letters. Rejects with the broker's error. */
+  /** Hands bytes to a broker as they are, for dead letters and outboxes. Rejects with the broker's error. */
   forward(
     broker: Broker,
-    message: { topic: string; data: Uint8Array; contentType: string; metadata: Metadata; deadLetterOf: string },
+    message: { topic: string; data: Uint8Array; contentType: string; metadata: Metadata; deadLetterOf?: string },
     signal: AbortSignal,
   ): Promise<void>;
   /** As `forward` for many; rejects unless all were taken. */

@@ -1,5 +1,6 @@
 import { fail } from "../../errors/error.ts";
 import type { BeginSpan } from "../../kit/call.ts";
+import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import type { Metadata } from "./model.ts";
 import type { Broker, PubSubPorts } from "./ports.ts";
 import { createPublisher, type Publisher } from "./publish.ts";
@@ -12,8 +13,12 @@ export interface PubSub {
   readonly appId: string;
   readonly publisher: Publisher;
   readonly subscriptions: Subscriptions;
+  /** What is in the app. */
+  readonly deliveries: Deliveries;
   readonly beginSpan: BeginSpan;
-  /** The loaded broker of this name; throws an ApiError that carries the metadata. */
+  /** The loaded broker of this name. */
+  find(name: string): Broker | undefined;
+  /** The same; throws an ApiError that carries the metadata. */
   broker(name: string, metadata: Metadata | null): Broker;
   /** Whether the metadata asks for a raw payload; throws an ApiError when it cannot be read. */
   isRaw(broker: Broker, metadata: Metadata): boolean;
@@ -23,11 +28,14 @@ export interface PubSub {
 export function createPubSub(ports: PubSubPorts): PubSub {
   const { appId, brokers } = ports;
   const publisher = createPublisher(ports);
+  const deliveries = createDeliveries(ports.random);
   return {
     appId,
     publisher,
+    deliveries,
     beginSpan: ports.beginSpan,
-    subscriptions: createSubscriptions(ports, publisher),
+    subscriptions: createSubscriptions(ports, { publisher, deliveries }),
+    find: (name) => brokers.find(name),
     broker(name, metadata) {
       const found = brokers.find(name);
       if (found === undefined) throw fail("pubsubNotFound", { pubsub: name, metadata });

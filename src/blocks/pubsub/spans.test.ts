@@ -37,6 +37,8 @@ const topicEvent = (event: Record<string, unknown>) => ({
   pubsubName: "bus",
   topic: "t",
   path: "/take",
+  deliveryId: "d-1",
+  isCommittable: false,
   metadata: {},
 });
 const bulkOf = (...events: (Record<string, unknown> | Uint8Array)[]) => ({
@@ -45,6 +47,8 @@ const bulkOf = (...events: (Record<string, unknown> | Uint8Array)[]) => ({
   pubsubName: "bus",
   topic: "t",
   path: "/take",
+  deliveryId: "d-1",
+  isCommittable: false,
   metadata: {},
 });
 

@@ -1,14 +1,20 @@
 import { ConnectError } from "@connectrpc/connect";
-import { TopicEventResponse_TopicEventResponseStatus as Status } from "../../gen/dapr/proto/runtime/v1/appcallback_pb.ts";
+import {
+  TopicEventResponse_TopicEventResponseStatus as Status,
+  type TopicEventResponse,
+} from "../../gen/dapr/proto/runtime/v1/appcallback_pb.ts";
 import type { SubscribeTopicEventsRequestAlpha1 } from "../../gen/dapr/proto/runtime/v1/pubsub_pb.ts";
 import type { BeginSpan } from "../../kit/call.ts";
+import { deliveryIdName } from "./deliveries.ts";
 import { beginEventSpan } from "./event-span.ts";
 import { topicEventRequest } from "./grpc-event.ts";
 import type { SubscriptionSpec } from "./model.ts";
-import { DeliveryError, type EventSink, type Verdict } from "./ports.ts";
+import { type AnsweredTransaction, DeliveryError, type EventSink, type Verdict } from "./ports.ts";
 import type { PubSub } from "./pubsub.ts";
 
 type Fields = ReturnType<typeof topicEventRequest>;
+/** What the app said of an event. */
+type Answered = Pick<TopicEventResponse, "status" | "transaction">;
 type Answer = AsyncIterator<SubscribeTopicEventsRequestAlpha1>;
 
 const unlimited = { enabled: false, maxMessagesCount: 0, maxAwaitDurationMs: 0 };
@@ -34,7 +40,7 @@ class Exchange implements EventSink {
   /** By event id; events of one id go one after the other. */
   readonly #waiting = new Map<
     string,
-    { settle(status: Status): void; fail(error: Error): void; done: Promise<void> }
+    { settle(answer: Answered): void; fail(error: Error): void; done: Promise<void> }
   >();
   #wake: (() => void) | undefined;
   #end: Error | undefined;
@@ -43,12 +49,17 @@ class Exchange implements EventSink {
     this.#begin = begin;
   }
 
-  async deliver(event: Parameters<EventSink["deliver"]>[0], signal: AbortSignal): Promise<Verdict> {
+  async deliver(
+    event: Parameters<EventSink["deliver"]>[0],
+    signal: AbortSignal,
+  ): Promise<Verdict | AnsweredTransaction> {
     const fields = topicEventRequest(event);
+    // A message of a stream has no metadata beside the event's own.
+    if (event.isCommittable) fields.extensions[deliveryIdName] = event.deliveryId;
     const { id } = fields;
     for (let before = this.#waiting.get(id); before !== undefined; before = this.#waiting.get(id)) await before.done;
     if (this.#end !== undefined) throw new DeliveryError("stream closed");
-    const answer = Promise.withResolvers<Status>();
+    const answer = Promise.withResolvers<Answered>();
     const done = Promise.withResolvers<void>();
     this.#waiting.set(id, { settle: answer.resolve, fail: answer.reject, done: done.promise });
     const abort = (): void => answer.reject(signal.reason);
@@ -59,8 +70,8 @@ class Exchange implements EventSink {
       this.#wake?.();
       // compat: pkg/runtime/pubsub/streamer ends the step when the event is sent; no headers go with it
       trace?.span?.end();
-      const status = await answer.promise;
-      if (status === Status.SUCCESS) return "success";
+      const { status, transaction } = await answer.promise;
+      if (status === Status.SUCCESS) return transaction === undefined ? "success" : { wire: "grpc", body: transaction };
       if (status === Status.DROP) return "drop";
       const name = status === Status.RETRY ? "RETRY status" : `unknown status ${status}`;
       throw new DeliveryError(`${name} returned from app while processing pub/sub event ${id}`);
@@ -76,8 +87,8 @@ class Exchange implements EventSink {
   }
 
   /** The app's word on an event. Ids that nobody waits for are ignored. */
-  processed(id: string, status: Status): void {
-    this.#waiting.get(id)?.settle(status);
+  processed(id: string, answer: Answered): void {
+    this.#waiting.get(id)?.settle(answer);
   }
 
   close(error: Error): void {
@@ -104,7 +115,7 @@ async function receive(requests: Answer, exchange: Exchange): Promise<void> {
       if (step.done) throw new Error("EOF");
       const { subscribeTopicEventsRequestType: type } = step.value;
       if (type.case !== "eventProcessed") throw new Error("duplicate initial request received");
-      exchange.processed(type.value.id, type.value.status?.status ?? Status.SUCCESS);
+      exchange.processed(type.value.id, type.value.status ?? { status: Status.SUCCESS });
     }
   } catch (error) {
     exchange.close(error instanceof Error ? error : new Error(String(error)));

@@ -1,3 +1,4 @@
+import type { Deliveries } from "./deliveries.ts";
 import type { ListedSubscription, SubscriptionSpec } from "./model.ts";
 import { type OpenSubscription, openSubscription, TopicDenied } from "./open-subscription.ts";
 import type { Broker, PubSubPorts, SubscriberApp } from "./ports.ts";
@@ -52,9 +53,12 @@ export function mergeSubscriptions(
 }
 
 /** The subscriptions of one sidecar. */
-export function createSubscriptions(ports: PubSubPorts, publisher: Publisher): Subscriptions {
+export function createSubscriptions(
+  ports: PubSubPorts,
+  own: { readonly publisher: Publisher; readonly deliveries: Deliveries },
+): Subscriptions {
   const { brokers, clock, random, log } = ports;
-  const opening = { ...ports, publisher };
+  const opening = { ...ports, ...own };
   const running = new Map<string, Running>();
   const streams = createStreams(brokers, opening);
   let declared: readonly DeclaredSubscription[] = [];

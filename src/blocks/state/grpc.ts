@@ -1,4 +1,4 @@
-import { callOf } from "../../api/grpc/call.ts";
+import { callOf, headerOf } from "../../api/grpc/call.ts";
 import { type GrpcPart, grpcPart } from "../../api/grpc/part.ts";
 import { fail } from "../../errors/error.ts";
 import {
@@ -8,8 +8,12 @@ import {
   type StateOptions,
 } from "../../gen/dapr/proto/common/v1/common_pb.ts";
 import { Dapr } from "../../gen/dapr/proto/runtime/v1/dapr_pb.ts";
-import type { TransactionalStateOperation } from "../../gen/dapr/proto/runtime/v1/state_pb.ts";
-import type { DeleteRequest, SaveRequest, TransactionOperation } from "./model.ts";
+import type {
+  ExecuteStateTransactionRequest,
+  TransactionalStateOperation,
+} from "../../gen/dapr/proto/runtime/v1/state_pb.ts";
+import { deliveryHeader, takeDeliveryId } from "./delivery-id.ts";
+import type { DeleteRequest, SaveRequest, TransactionOperation, TransactionRequest } from "./model.ts";
 import type { State } from "./state.ts";
 
 function consistencyText(value: StateConsistency | undefined): string {
@@ -46,8 +50,19 @@ function* readOperations(operations: readonly TransactionalStateOperation[]): Ge
     else if (operationType === "upsert") {
       const bytes = request?.value ?? new Uint8Array();
       yield { kind: "upsert", request: { ...rest, content: { kind: "bytes", bytes } } };
+    } else if (operationType === "publish") {
+      const { key, value: bytes, metadata } = request ?? { key: "", value: new Uint8Array(), metadata: {} };
+      yield { kind: "publish", request: { topic: key, content: { kind: "bytes", bytes }, metadata } };
     } else throw fail("stateOperationNotSupported", { operation: operationType });
   }
+}
+
+/** A transaction of a message. */
+export function readTransactionMessage(
+  { operations, metadata }: Pick<ExecuteStateTransactionRequest, "operations" | "metadata">,
+  header: string | null = null,
+): TransactionRequest {
+  return { operations: readOperations(operations), ...takeDeliveryId(header, metadata) };
 }
 
 /** The state methods of the Dapr service. */
@@ -93,10 +108,11 @@ export function stateGrpc(state: State): GrpcPart {
       return {};
     },
 
-    async executeStateTransaction({ storeName, operations, metadata }, context) {
-      const store = state.store(storeName);
+    async executeStateTransaction(request, context) {
+      const store = state.store(request.storeName);
       state.requireTransactions(store);
-      await state.transact(store, { operations: readOperations(operations), metadata }, callOf(context));
+      const transaction = readTransactionMessage(request, headerOf(context, deliveryHeader));
+      await state.transact(store, transaction, callOf(context));
       return {};
     },
 

@@ -1,7 +1,8 @@
 import { fail } from "../../errors/error.ts";
 import { decodeGoJson, goKind } from "../../kit/go-json.ts";
 import { decodeGoShape, foldGoName, goShape } from "../../kit/go-shape.ts";
-import type { DeleteRequest, Metadata, TransactionOperation } from "./model.ts";
+import { goPrint } from "./go-print.ts";
+import type { DeleteRequest, Metadata, TransactionOperation, TransactionRequest } from "./model.ts";
 
 const bodyShape = goShape.struct("http.stateTransactionRequestBody", {
   operations: goShape.list(
@@ -10,24 +11,6 @@ const bodyShape = goShape.struct("http.stateTransactionRequestBody", {
   ),
   metadata: goShape.map("map[string]string", goShape.text),
 });
-
-/** A number as Go prints it with `%v`. */
-function printNumber(value: number): string {
-  const size = Math.abs(value);
-  if (value === 0 || (size >= 1e-4 && size < 1e21)) return String(value);
-  const [digits = "", exponent = ""] = value.toExponential().split("e");
-  return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
-}
-
-/** A decoded JSON value as Go prints it with `%v`. */
-function print(value: unknown): string {
-  if (value === null || value === undefined) return "<nil>";
-  if (typeof value === "number") return printNumber(value);
-  if (Array.isArray(value)) return `[${value.map(print).join(" ")}]`;
-  if (typeof value !== "object") return String(value);
-  const members = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
-  return `map[${members.map(([key, member]) => `${key}:${print(member)}`).join(" ")}]`;
-}
 
 const goTypes: Readonly<Record<string, string>> = {
   array: "[]interface {}",
@@ -55,7 +38,7 @@ class OperationReader {
     if (value === null || value === undefined) return "";
     const kind = goKind(value);
     const type = goTypes[kind] ?? kind;
-    this.faults.push(`'${name}' expected type 'string', got unconvertible type '${type}', value: '${print(value)}'`);
+    this.faults.push(`'${name}' expected type 'string', got unconvertible type '${type}', value: '${goPrint(value)}'`);
     return "";
   }
 
@@ -99,10 +82,16 @@ function* readOperations(
   metadata: Metadata,
 ): Generator<TransactionOperation> {
   for (const { operation, request } of items) {
-    if (operation !== "upsert" && operation !== "delete") throw fail("stateOperationNotSupported", { operation });
+    if (operation !== "upsert" && operation !== "delete" && operation !== "publish")
+      throw fail("stateOperationNotSupported", { operation });
     const { value, ...rest } = readOperation(request);
     const merged = { ...rest, metadata: { ...rest.metadata, ...metadata } };
     if (operation === "delete") yield { kind: "delete", request: merged };
+    else if (operation === "publish")
+      yield {
+        kind: "publish",
+        request: { topic: merged.key, content: { kind: "json", value }, metadata: merged.metadata },
+      };
     else yield { kind: "upsert", request: { ...merged, content: { kind: "json", value } } };
   }
 }
@@ -114,8 +103,22 @@ function* readOperations(
 export function readTransactionBody(
   body: Uint8Array,
   metadata: Metadata,
-): { readonly isEmpty: boolean; readonly operations: Iterable<TransactionOperation>; readonly metadata: Metadata } {
-  const read = decodeGoShape(decodeGoJson(body), bodyShape);
+): TransactionRequest & { readonly isEmpty: boolean } {
+  return readTransaction(decodeGoJson(body), metadata);
+}
+
+const answeredShape = goShape.struct("pubsub.AppResponse.transaction", { storeName: goShape.text });
+
+/** The transaction of an answer to an event: the body of a request, and the name of the store. Throws GoJsonError. */
+export function readAnsweredTransaction(value: unknown): {
+  readonly storeName: string;
+  readonly transaction: TransactionRequest;
+} {
+  return { ...decodeGoShape(value, answeredShape), transaction: readTransaction(value, {}) };
+}
+
+function readTransaction(value: unknown, metadata: Metadata): TransactionRequest & { readonly isEmpty: boolean } {
+  const read = decodeGoShape(value, bodyShape);
   const items = read.operations ?? [];
   return {
     isEmpty: items.length === 0,

@@ -2,6 +2,7 @@ import { emptyAnswer } from "../../api/http/answer.ts";
 import type { HttpHandler, HttpRequest, Route } from "../../api/http/route.ts";
 import { type ApiError, fail } from "../../errors/error.ts";
 import { decodeUtf8 } from "../../kit/bytes.ts";
+import { deliveryHeader, takeDeliveryId } from "./delivery-id.ts";
 import { bulkAnswer, itemAnswer, queryAnswer } from "./http-answer.ts";
 import { readBulkGetBody, readSaveBody } from "./http-save.ts";
 import { readTransactionBody } from "./http-transaction.ts";
@@ -81,7 +82,9 @@ export function stateHttp(state: State): readonly Route[] {
     state.requireTransactions(store);
     const metadata = metadataOf(request);
     const transaction = await readBody(request, (body) => readTransactionBody(body, metadata), malformed);
-    if (!transaction.isEmpty) await state.transact(store, transaction, request.call);
+    const about = takeDeliveryId(request.headers.get(deliveryHeader), transaction.metadata);
+    if (!transaction.isEmpty || about.deliveryId !== undefined)
+      await state.transact(store, { ...transaction, ...about }, request.call);
     return emptyAnswer();
   };
 

@@ -45,8 +45,17 @@ export interface SaveRequest extends DeleteRequest {
   readonly content: StateContent;
 }
 
+/** An event that is published when the transaction is committed. */
+export interface PublishOperation {
+  readonly topic: string;
+  readonly content: StateContent;
+  /** `pubsubName` names the component and `contentType` the type of the data; the rest is metadata of the publish. */
+  readonly metadata: Metadata;
+}
+
 /** One operation of a transaction. */
 export type TransactionOperation =
+  | { readonly kind: "publish"; readonly request: PublishOperation }
   | { readonly kind: "upsert"; readonly request: SaveRequest }
   | { readonly kind: "delete"; readonly request: DeleteRequest };
 
@@ -54,6 +63,8 @@ export interface TransactionRequest {
   /** Taken one by one, so that the first fault of the list is the one reported. */
   readonly operations: Iterable<TransactionOperation>;
   readonly metadata: Metadata;
+  /** The delivery that is acknowledged in the same commit, as the app was told it. */
+  readonly deliveryId?: string | undefined;
 }
 
 export interface QueryRequest {

@@ -1,5 +1,7 @@
-import type { StateStore } from "../../driver/state.ts";
+import type { StateOperation, StateStore } from "../../driver/state.ts";
+import type { Call } from "../../kit/call.ts";
 import type { ValueCipher } from "./encrypt.ts";
+import type { Metadata, PublishOperation } from "./model.ts";
 
 /** A loaded state store, ready for requests. Made by `openStateStore`. */
 export interface OpenStateStore {
@@ -11,9 +13,38 @@ export interface OpenStateStore {
   readonly cipher?: ValueCipher;
 }
 
+/** What the outbox of a store publishes for one upsert. */
+export interface OutboxEvent {
+  readonly data: Uint8Array;
+  /** Empty: none was given. */
+  readonly contentType: string;
+  /** Metadata of the operation, which become attributes of the event. */
+  readonly attributes: Metadata;
+}
+
+/** A transaction and what goes with it. */
+export interface AccompaniedTransaction {
+  readonly store: OpenStateStore;
+  readonly operations: readonly StateOperation[];
+  readonly metadata: Metadata;
+  /** For the store's outbox. */
+  readonly events: readonly OutboxEvent[];
+  readonly publishes: readonly PublishOperation[];
+  readonly deliveryId: string | undefined;
+}
+
+/** What can go with a transaction: an outbox, publishes, the acknowledgement of a delivery. */
+export interface Accompaniment {
+  hasOutbox(storeName: string): boolean;
+  /** Runs the transaction with all that goes with it. Rejects with an ApiError, or with the store's error. */
+  transact(transaction: AccompaniedTransaction, call: Call): Promise<void>;
+}
+
 /** What the state block needs of its surroundings. */
 export interface StatePorts {
   readonly appId: string;
+  /** Absent: transactions go alone, and a request for more is refused. */
+  readonly accompaniment?: Accompaniment;
   readonly stores: {
     find(name: string): OpenStateStore | undefined;
     /** False while no state store at all is loaded. */

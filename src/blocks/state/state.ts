@@ -35,7 +35,7 @@ export interface State {
 }
 
 /** The state block over the loaded stores. */
-export function createState({ appId, stores }: StatePorts): State {
+export function createState({ appId, stores, accompaniment }: StatePorts): State {
   return {
     store(name, namesApp = true) {
       const found = stores.find(name);
@@ -49,7 +49,7 @@ export function createState({ appId, stores }: StatePorts): State {
     save: saveItems,
     delete: deleteItem,
     bulkDelete: deleteItems,
-    transact: transactItems,
+    transact: (store, request, call) => transactItems(store, request, call, accompaniment),
     query: queryItems,
   };
 }

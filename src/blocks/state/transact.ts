@@ -3,9 +3,10 @@ import { fail } from "../../errors/error.ts";
 import type { Call } from "../../kit/call.ts";
 import { explained } from "./failure.ts";
 import { storedKey } from "./key.ts";
-import type { DeleteRequest, TransactionOperation, TransactionRequest } from "./model.ts";
+import type { DeleteRequest, Metadata, PublishOperation, StateContent, TransactionRequest } from "./model.ts";
 import { writeOptions } from "./options.ts";
-import type { OpenStateStore } from "./ports.ts";
+import { planOutbox } from "./outbox.ts";
+import type { Accompaniment, OpenStateStore, OutboxEvent } from "./ports.ts";
 import { encodeContent, sealValue } from "./value.ts";
 
 type Transact = NonNullable<OpenStateStore["store"]["transact"]>;
@@ -19,34 +20,75 @@ export function requireTransactions({ name, store }: OpenStateStore): Transact {
 
 /** An operation whose key and value are checked; the rest may still fail, and encryption is to come. */
 interface Checked {
+  readonly kind: "upsert" | "delete";
   readonly key: string;
-  readonly operation: TransactionOperation;
+  readonly request: DeleteRequest;
   readonly value: StateValue | undefined;
+  readonly metadata: Metadata;
+  /** What the caller gave. */
+  readonly content: StateContent | undefined;
 }
 
-async function finish(store: OpenStateStore, { key, operation, value }: Checked): Promise<StateOperation> {
-  const from: DeleteRequest = operation.request;
+function finish({ key, request: from, value }: Checked): StateOperation {
   const request = { key, etag: from.etag === "" ? null : from.etag, metadata: from.metadata, ...writeOptions(from) };
-  if (value === undefined) return { kind: "delete", request };
-  return { kind: "upsert", request: { ...request, value: await sealValue(store, value) } };
+  return value === undefined ? { kind: "delete", request } : { kind: "upsert", request: { ...request, value } };
 }
 
-/** Runs operations all or nothing, in order. An empty key is allowed. */
-export async function transactItems(store: OpenStateStore, request: TransactionRequest, call: Call): Promise<void> {
-  const transact = requireTransactions(store);
+async function sealed(store: OpenStateStore, checked: Checked): Promise<Checked> {
+  if (checked.value === undefined) return checked;
+  const value = await sealValue(store, checked.value);
+  // What leaves the store is as secret as what stays in it.
+  return { ...checked, value, content: { kind: "bytes", bytes: value.bytes } };
+}
+
+interface Read {
+  readonly checked: readonly Checked[];
+  readonly publishes: readonly PublishOperation[];
+}
+
+function readAll(store: OpenStateStore, { operations }: TransactionRequest): Read {
   const checked: Checked[] = [];
-  for (const operation of request.operations) {
-    const key = storedKey(store, operation.request.key, true);
-    const value = operation.kind === "upsert" ? encodeContent(store, operation.request.content) : undefined;
-    checked.push({ key, operation, value });
+  const publishes: PublishOperation[] = [];
+  for (const operation of operations) {
+    if (operation.kind === "publish") {
+      publishes.push(operation.request);
+      continue;
+    }
+    const { kind, request } = operation;
+    const key = storedKey(store, request.key, true);
+    const content = kind === "upsert" ? operation.request.content : undefined;
+    const value = content === undefined ? undefined : encodeContent(store, content);
+    checked.push({ kind, key, request, value, metadata: request.metadata, content });
   }
+  return { checked, publishes };
+}
+
+/** Runs operations all or nothing, in order, with what goes with them. An empty key is allowed. */
+export async function transactItems(
+  store: OpenStateStore,
+  request: TransactionRequest,
+  call: Call,
+  accompaniment?: Accompaniment,
+): Promise<void> {
+  const transact = requireTransactions(store);
+  const { checked, publishes } = readAll(store, request);
+  const { metadata, deliveryId } = request;
   const most = store.store.maxTransactionOperations ?? (await store.store.askMaxTransactionOperations?.()) ?? 0;
   if (most > 0 && checked.length > most)
     throw fail("stateTooManyOperations", { store: store.name, count: checked.length, most });
+  const hasOutbox = accompaniment?.hasOutbox(store.name) ?? false;
   await explained(
     async () => {
-      const operations = await Promise.all(checked.map((each) => finish(store, each)));
-      await transact(operations, request.metadata, call.signal);
+      const whole =
+        store.cipher === undefined ? checked : await Promise.all(checked.map((each) => sealed(store, each)));
+      let kept = whole;
+      let events: readonly OutboxEvent[] = [];
+      if (hasOutbox) ({ kept, events } = planOutbox(whole));
+      const operations = kept.map(finish);
+      if (events.length === 0 && publishes.length === 0 && deliveryId === undefined)
+        return transact(operations, metadata, call.signal);
+      if (accompaniment === undefined) throw fail("stateNotOneDatabase", { store: store.name, what: "anything else" });
+      return accompaniment.transact({ store, operations, metadata, events, publishes, deliveryId }, call);
     },
     (reason, cause) => fail("stateTransaction", { reason }, { cause }),
     "none",

@@ -119,6 +119,25 @@ export const stateRows = {
   stateTransaction: row<{ reason: string }>()(
     failure("ERR_STATE_TRANSACTION", (p) => `error while executing state transaction: ${p.reason}`),
   ),
+  /** A transaction is to include something that its store cannot commit. `what` names it, for example `pubsub "events"`. */
+  stateNotOneDatabase: row<{ store: string; what: string }>()({
+    category: "state",
+    http: 400,
+    grpc: "FailedPrecondition",
+    tag: "ERR_STATE_NOT_ONE_DATABASE",
+    text: (p) =>
+      `cannot commit ${p.what} together with state store ${p.store}: they are not in one embedded database; give a state.sqlite and a pubsub.embedded component the same file`,
+    details: (p) => [resource(p.store), info("DAPR_STATE_NOT_ONE_DATABASE")],
+  }),
+  /** The delivery that a transaction names is not in the app's hands. */
+  stateDeliveryGone: row<{ store: string; delivery: string; reason: string }>()({
+    category: "state",
+    http: 409,
+    grpc: "Aborted",
+    tag: "ERR_STATE_DELIVERY_GONE",
+    text: (p) => `cannot commit the acknowledgement of delivery ${p.delivery}: ${p.reason}`,
+    details: (p) => [resource(p.store), info("DAPR_STATE_DELIVERY_GONE", { delivery: p.delivery })],
+  }),
   stateOperationNotSupported: row<{ operation: string }>()(
     failure(
       "ERR_NOT_SUPPORTED_STATE_OPERATION",

@@ -1,0 +1,45 @@
+import { encodeUtf8 } from "../../kit/bytes.ts";
+import { encodeGoJson } from "../../kit/go-json.ts";
+import { isTruthy } from "../../kit/truthy.ts";
+import { goPrint } from "./go-print.ts";
+import type { Metadata, StateContent } from "./model.ts";
+import type { OutboxEvent } from "./ports.ts";
+
+/** An operation as the outbox sees it. */
+export interface OutboxInput {
+  readonly kind: "upsert" | "delete";
+  /** As stored. */
+  readonly key: string;
+  readonly metadata: Metadata;
+  /** What the caller gave, or the sealed bytes where the store encrypts; undefined for deletes. */
+  readonly content: StateContent | undefined;
+}
+
+const isProjection = ({ kind, metadata }: OutboxInput): boolean =>
+  kind === "upsert" && isTruthy(metadata["outbox.projection"]);
+
+/** compat: pkg/runtime/pubsub/outbox.go publishes Go's print form of what is not declared to be JSON. */
+function dataOf(content: StateContent, contentType: string): Uint8Array {
+  if (content.kind !== "json") return content.bytes;
+  const isJson = contentType.toLowerCase() === "application/json";
+  return encodeUtf8(isJson ? encodeGoJson(content.value, { sortKeys: true }) : goPrint(content.value));
+}
+
+/**
+ * What the outbox of a store makes of a transaction: one event for each upsert. A projection is not written: its value is that of
+ * the event for the key. `kept` are the operations that are written.
+ */
+export function planOutbox<T extends OutboxInput>(
+  operations: readonly T[],
+): { readonly kept: readonly T[]; readonly events: readonly OutboxEvent[] } {
+  const projections = new Map(operations.filter(isProjection).map((operation) => [operation.key, operation]));
+  const kept = operations.filter((operation) => !isProjection(operation));
+  const events: OutboxEvent[] = [];
+  for (const { kind, key, metadata: attributes, content: own } of kept) {
+    if (kind === "delete") continue;
+    const { content = own, metadata } = projections.get(key) ?? { metadata: attributes };
+    const contentType = metadata["contentType"] ?? "";
+    if (content !== undefined) events.push({ data: dataOf(content, contentType), contentType, attributes });
+  }
+  return { kept, events };
+}
