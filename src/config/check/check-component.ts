@@ -31,8 +31,10 @@ const runtimeProperties: Readonly<Record<string, readonly string[]>> = {
   bindings: ["direction", "route"],
 };
 
-function checkType(component: Component, { types }: DriverLookup, find: Find): void {
+function checkType(component: Component, lookup: DriverLookup, find: Find): void {
   const { type } = component;
+  // The Configuration chooses name resolvers, no Component does.
+  const types = lookup.types.filter((known) => !known.startsWith("nameresolution."));
   const category = type.split(".")[0] ?? "";
   const near = suggest(type, types);
   const siblings = types.filter((known) => known.startsWith(`${category}.`));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineSecretStore, defineStateStore } from "../../driver/define-driver.ts";
+import { defineNameResolver, defineSecretStore, defineStateStore } from "../../driver/define-driver.ts";
 import { m } from "../../kit/schema/codecs.ts";
 import type { Files } from "../../platform/types.ts";
 import { formatFinding } from "../finding.ts";
@@ -29,7 +29,17 @@ const file = defineSecretStore({
   metadata: { secretsFile: m.text().required() },
   open: refuse,
 });
+const names = defineNameResolver({
+  type: "nameresolution.hashicorp.consul",
+  versions: ["v1"],
+  aliases: ["nameresolution.consul"],
+  status: "alpha",
+  summary: "Names",
+  metadata: { client: m.json().required(), useCache: m.flag() },
+  open: refuse,
+});
 const catalog = {
+  "nameresolution.hashicorp.consul": async () => ({ default: names }),
   "state.redis": async () => ({ default: redis }),
   "secretstores.local.file": async () => ({ default: file }),
 };
@@ -219,5 +229,19 @@ test("access rules that say something else than they seem to are found", async (
     'warning r/a.yaml:15 spec.accessControl.policies[0].operations[0].httpVerb[0]: "get" is no verb of HTTP and never fits; write GET',
     'warning r/a.yaml:15 spec.accessControl.policies[0].operations[0].httpVerb[2]: "FETCH" is no verb of HTTP and never fits; known: *, GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH',
     "warning r/a.yaml:17 spec.accessControl.policies[0].operations[1]: an operation without action is denied; add allow or deny",
+  ]);
+});
+
+test("name resolution is checked against its driver", async () => {
+  const resolve = (text: string) =>
+    check({ "r/a.yaml": `${head("Configuration", "c")}spec:\n  nameResolution: ${text}\n` });
+  assert.deepEqual(await resolve('{component: Consul, configuration: {client: {address: "x"}, useCache: true}}'), []);
+  assert.deepEqual(await resolve("{component: hashicorp.consu}"), [
+    'error r/a.yaml:6 spec.nameResolution.component: unknown name resolver "hashicorp.consu"; did you mean "hashicorp.consul"?',
+  ]);
+  assert.deepEqual(await resolve("{component: consul, version: v2, configuration: {usecahe: true}}"), [
+    'error r/a.yaml:6 spec.nameResolution.version: consul has no version "v2"; known: v1',
+    'warning r/a.yaml:6 spec.nameResolution.configuration.usecahe: consul does not know "usecahe"; did you mean "useCache"?',
+    'error r/a.yaml:6 spec.nameResolution.configuration: required property "client" is missing; correct it',
   ]);
 });

@@ -13,6 +13,7 @@ import { decodeResource, documentType, knownKinds, type Resource } from "../reso
 import { policyFaults } from "../resource/workflow-access-policy.ts";
 import { checkAccessControl, checkDefaultAction } from "./check-access-control.ts";
 import { checkComponent, type DriverLookup } from "./check-component.ts";
+import { checkNameResolution } from "./check-name-resolution.ts";
 import { type CheckedResource, checkReferences } from "./check-references.ts";
 import { checkResiliency } from "./check-resiliency.ts";
 import { createFinder, type Find } from "./finder.ts";
@@ -79,11 +80,12 @@ function checkKind(document: SourceDocument, find: Find): void {
   } else find("note", ["kind"], `${apiVersion} ${kind} is none of our kinds and is passed over`, "");
 }
 
-function checkConfiguration(document: SourceDocument, find: Find): void {
+async function checkConfiguration(document: SourceDocument, lookup: DriverLookup, find: Find): Promise<void> {
   const { value } = decodeDocument(configurationSchema, document, true);
   if (value === null) return;
   checkAccessControl(value.spec.accessControl, find);
   checkDefaultAction(value.spec.accessControl, find);
+  await checkNameResolution(value.spec.nameResolution, lookup, find);
   try {
     configurationFrom(value, readEnvironment({}).tracing);
   } catch (error) {
@@ -102,7 +104,7 @@ async function checkOne(resource: Resource, document: SourceDocument, lookup: Dr
     case "Resiliency":
       return checkResiliency(resource, find);
     case "Configuration":
-      return checkConfiguration(document, find);
+      return checkConfiguration(document, lookup, find);
     case "HTTPEndpoint":
       if (resource.baseUrl === "") find("error", ["spec", "baseUrl"], "the endpoint has no URL", "add spec.baseUrl");
       else if (!/^https?:\/\//.test(resource.baseUrl) || !URL.canParse(resource.baseUrl)) {
