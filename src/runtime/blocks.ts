@@ -3,6 +3,7 @@ import { metadataHttp } from "../blocks/metadata/http.ts";
 import { pubsubHttp } from "../blocks/pubsub/http.ts";
 import { secretsHttp } from "../blocks/secrets/http.ts";
 import { stateHttp } from "../blocks/state/http.ts";
+import type { AppMiddleware } from "../channel/app/http-app.ts";
 import type { Resources } from "../config/load.ts";
 import type { Options } from "../config/options.ts";
 import type { Subscription } from "../config/resource/subscription.ts";
@@ -41,6 +42,7 @@ export interface BlocksPorts {
   readonly control: SidecarControl;
   readonly app: App;
   readonly names: NameResolution;
+  readonly appPipeline: AppMiddleware | undefined;
 }
 
 /** The blocks of one sidecar, joined to each other and to its components. */

@@ -106,3 +106,23 @@ test("a secret store that is not there yet is asked for again with the next call
   isThere = true;
   await assert.rejects(invoke, /connection refused|tls: /);
 });
+
+test("a renegotiation that means nothing is refused, one that TLS here never does is said", () => {
+  const warnings: string[] = [];
+  const make = (renegotiation: string) =>
+    createHttpEndpoints({
+      platform,
+      endpoints: [
+        endpoint("https://127.0.0.1:1", {
+          clientTls: { rootCA: undefined, certificate: undefined, privateKey: undefined, renegotiation },
+        }),
+      ],
+      secretStore: () => undefined,
+      log: { ...log, warn: (line) => void warnings.push(line) },
+    });
+  assert.throws(() => make("Always"), /invalid renegotiation value Always for http endpoint site: write Never/);
+  make("Never").close();
+  assert.deepEqual(warnings, []);
+  make("OnceAsClient").close();
+  assert.match(warnings[0] ?? "", /"site".*never renegotiates/);
+});

@@ -1,4 +1,6 @@
 import { createHttpTarget } from "../blocks/invoke/app-http.ts";
+import { createConcurrencyLimit } from "../channel/app/concurrency-limit.ts";
+import type { AppMiddleware } from "../channel/app/http-app.ts";
 import { createHttpOrigin, type HttpOrigin } from "../channel/app/http-origin.ts";
 import type { HttpEndpoint, TlsDocument } from "../config/resource/http-endpoint.ts";
 import type { SecretStore } from "../driver/secretstore.ts";
@@ -20,6 +22,10 @@ export interface HttpEndpointsPorts {
   readonly endpoints: readonly HttpEndpoint[];
   secretStore(name: string): SecretStore | undefined;
   readonly log: Log;
+  /** compat: pkg/runtime/channels/channels.go puts the app's pipeline around these calls too, */
+  readonly pipeline?: readonly AppMiddleware[];
+  /** and gives each service as many calls at once as the app. */
+  readonly maxConcurrency?: number;
 }
 
 /** In front of the TLS documents among the items to resolve, where no header can have it. */
@@ -60,6 +66,9 @@ export function createHttpEndpoints(ports: HttpEndpointsPorts): HttpEndpoints {
       baseUrl: endpoint.baseUrl,
       headers: [...properties].filter(([name]) => !name.startsWith(tlsPrefix)),
       tls: { ...pem("ca"), ...pem("cert"), ...pem("key") },
+      followsRedirects: true,
+      limit: createConcurrencyLimit(ports.maxConcurrency ?? 0),
+      ...(ports.pipeline !== undefined && { pipeline: ports.pipeline }),
     });
     origins.add(origin);
     return createHttpTarget(origin, endpoint.baseUrl);
@@ -77,6 +86,17 @@ export function createHttpEndpoints(ports: HttpEndpointsPorts): HttpEndpoints {
       },
     };
   };
+  for (const { name, clientTls } of ports.endpoints) {
+    const { renegotiation } = clientTls;
+    if (renegotiation === "Never" || renegotiation === "") continue;
+    if (!["OnceAsClient", "FreelyAsClient"].includes(renegotiation)) {
+      const known = "write Never, OnceAsClient or FreelyAsClient";
+      throw new Error(`invalid renegotiation value ${renegotiation} for http endpoint ${name}: ${known}`);
+    }
+    ports.log.warn(
+      `HTTPEndpoint "${name}": this host's TLS never renegotiates, renegotiation ${renegotiation} has no effect`,
+    );
+  }
   const targets = new Map(ports.endpoints.map((endpoint) => [endpoint.name, lazily(endpoint)]));
 
   return {

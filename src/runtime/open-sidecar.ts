@@ -156,7 +156,8 @@ async function openSteps(
   opening.defer(() => components.closeAll());
   const serverSteps = pipelineSteps(configuration.httpPipeline, components);
   const appSteps = pipelineSteps(configuration.appHttpPipeline, components);
-  const app = await createApp({ platform, options, log, pipeline: appSteps && createAppPipeline(appSteps) });
+  const appPipeline = appSteps && createAppPipeline(appSteps);
+  const app = await createApp({ platform, options, log, pipeline: appPipeline });
   opening.defer(() => app.close());
   const names = openNameResolution({
     shared,
@@ -178,6 +179,7 @@ async function openSteps(
     control,
     app,
     names,
+    appPipeline,
   });
   opening.defer(() => blocks.close());
   const found = await change(resources.components);

@@ -7,6 +7,8 @@ import { createHttpTarget } from "../blocks/invoke/app-http.ts";
 import type { ProxyAccept, ProxyPorts, RawTarget } from "../blocks/invoke/grpc-proxy.ts";
 import { invokeHttp } from "../blocks/invoke/http.ts";
 import { createInvoke } from "../blocks/invoke/invoke.ts";
+import { createConcurrencyLimit } from "../channel/app/concurrency-limit.ts";
+import type { AppMiddleware } from "../channel/app/http-app.ts";
 import { createHttpOrigins } from "../channel/app/http-origins.ts";
 import type { Peers } from "../channel/peer/peers.ts";
 import { createPeerResolver } from "../channel/peer/resolve.ts";
@@ -55,6 +57,8 @@ export interface InvokeWiring {
   readonly app: App;
   readonly names: NameResolution;
   readonly components: Pick<Components, "find">;
+  /** Around the calls of services outside, as of an app that speaks HTTP. */
+  readonly appPipeline: AppMiddleware | undefined;
   readonly log: Log;
 }
 
@@ -131,12 +135,16 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
     };
   });
 
-  const origins = createHttpOrigins(platform);
+  const pipeline = wiring.appPipeline === undefined ? {} : { pipeline: [wiring.appPipeline] };
+  const { maxConcurrency } = options.app;
+  const origins = createHttpOrigins(platform, { limit: createConcurrencyLimit(maxConcurrency), ...pipeline });
   const endpoints = createHttpEndpoints({
     platform,
     endpoints: resources.httpEndpoints,
     secretStore: (name) => components.find("secretstores", name)?.instance,
     log,
+    maxConcurrency,
+    ...pipeline,
   });
   const baseUrls = new Map(resources.httpEndpoints.map(({ name, baseUrl }) => [name, baseUrl]));
   const invoke = createInvoke({
