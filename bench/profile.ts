@@ -6,7 +6,7 @@ import { freePorts, startProcess } from "./harness/subject.ts";
 
 const help = `Usage: bun bench/profile.ts [options] [-- RUNTIME FLAGS]
 Runs the sources under the runtime's CPU profiler, loads them, and writes the profile on exit.
-  --entry FILE       program to run                                     [src/entry/bun.ts]
+  --entry FILE       program to run                                     [src/entry/main.ts]
   --path PATH        what to load on its HTTP port                     [/v1.0/healthz]
   --body TEXT        POST this instead of GET
   --rate N           requests per second; 0 for the closed loop                       [0]
@@ -17,7 +17,7 @@ Runs the sources under the runtime's CPU profiler, loads them, and writes the pr
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    entry: { type: "string", default: "src/entry/bun.ts" },
+    entry: { type: "string", default: "src/entry/main.ts" },
     path: { type: "string", default: "/v1.0/healthz" },
     body: { type: "string" },
     rate: { type: "string", default: "0" },

@@ -30,7 +30,7 @@ export interface Limit {
 /** One line of a measure: samples per subject, one per round, in the order of the rounds. */
 export interface Figure {
   readonly title: string;
-  readonly unit: "µs" | "ms" | "/s" | "MB";
+  readonly unit: "µs" | "ms" | "ms/s" | "/s" | "MB";
   readonly limits: readonly Limit[];
   readonly echo?: readonly Sample[];
   readonly pillion?: readonly Sample[];

@@ -88,6 +88,10 @@ export interface SidecarOptions {
   readonly resourcesPath?: string;
   readonly config?: string;
   readonly appPort?: number;
+  /** Absent: HTTP. */
+  readonly appProtocol?: "grpc";
+  /** Kubernetes quantity; absent: the default. */
+  readonly maxBodySize?: string;
 }
 
 /** A sidecar and its HTTP and gRPC ports. */
@@ -110,6 +114,8 @@ export const startSidecar = (subject: Subject, options: SidecarOptions): Sidecar
     ...(options.resourcesPath === undefined ? [] : [["--resources-path", options.resourcesPath]]),
     ...(options.config === undefined ? [] : [["--config", options.config]]),
     ...(options.appPort === undefined ? [] : [["--app-port", String(options.appPort)]]),
+    ...(options.appProtocol === undefined ? [] : [["--app-protocol", options.appProtocol]]),
+    ...(options.maxBodySize === undefined ? [] : [["--max-body-size", options.maxBodySize]]),
   ].flat();
   const head = subject.name === "pillion" ? [subject.binary, "daprd"] : [subject.binary];
   const running = startProcess([...head, ...flags], options.folder, [http]);

@@ -4,10 +4,15 @@ import { durableWrites } from "./durable-writes.ts";
 import { generatorCeiling } from "./generator-ceiling.ts";
 import { idleMemory } from "./idle-memory.ts";
 import { manyAppsMemory } from "./many-apps-memory.ts";
+import { publish } from "./publish.ts";
+import { publishDeliver } from "./publish-deliver.ts";
 import { readyTime } from "./ready-time.ts";
 import { sameProcessInvoke } from "./same-process-invoke.ts";
 import { stateGet } from "./state-get.ts";
 import { streamIsolation } from "./stream-isolation.ts";
+import { twoProcessGrpc } from "./two-process-grpc.ts";
+import { twoProcessInvoke } from "./two-process-invoke.ts";
+import { twoProcessStream } from "./two-process-stream.ts";
 
 /** Every measure, in the order of the report. */
 export const measures: readonly Measure[] = [
@@ -18,6 +23,11 @@ export const measures: readonly Measure[] = [
   manyAppsMemory,
   stateGet,
   durableWrites,
+  publish,
+  publishDeliver,
   sameProcessInvoke,
+  twoProcessInvoke,
+  twoProcessGrpc,
+  twoProcessStream,
   streamIsolation,
 ];

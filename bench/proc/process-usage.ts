@@ -15,6 +15,9 @@ export const readProcess = (pid: number): { cpuSeconds: number; rssMb: number } 
   }
 };
 
+/** The most resident memory that a process has ever had, in MB (2^20). */
+export const readPeakMb = (pid: number): number => readKilobytes(`/proc/${pid}/status`, "VmHWM") / 1024;
+
 /** Proportional set size of a process in MB (2^20): shared pages are divided among those that map them. */
 export const readPssMb = (pid: number): number => readKilobytes(`/proc/${pid}/smaps_rollup`, "Pss") / 1024;
 
