@@ -1,4 +1,5 @@
 import type { Step, Storage } from "../storage/storage.ts";
+import type { TopicAdmin } from "./topic-admin.ts";
 
 /** Over which API a message came: whether its failure is repeated can depend on that API's status codes. gRPC by default. */
 export type PublishWire = "http" | "grpc";
@@ -111,5 +112,7 @@ export interface PubSub {
   ): Promise<Subscription>;
   /** Present where messages are rows of an embedded database. */
   readonly embedded?: EmbeddedBroker;
+  /** Present where topics can be looked into and put right. */
+  readonly topics?: TopicAdmin;
   close(): Promise<void>;
 }

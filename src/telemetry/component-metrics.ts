@@ -1,5 +1,6 @@
 import { defaultLatencyBuckets } from "./buckets.ts";
-import type { Labels, Metrics } from "./ports.ts";
+import type { BoundCounter, BoundHistogram, MetricsRegistry } from "./metrics.ts";
+import type { Labels } from "./ports.ts";
 
 /** Counts what components do. Latencies in milliseconds. */
 export interface ComponentMetrics {
@@ -29,8 +30,13 @@ export interface ComponentMetricsOptions {
   readonly latencyBuckets: readonly number[];
 }
 
+function isSame(one: Labels, other: Labels): boolean {
+  for (const name in one) if (one[name] !== other[name]) return false;
+  return true;
+}
+
 /** `runtime_component_…` and `component_…` of one sidecar. */
-export function createComponentMetrics(metrics: Metrics, options: ComponentMetricsOptions): ComponentMetrics {
+export function createComponentMetrics(metrics: MetricsRegistry, options: ComponentMetricsOptions): ComponentMetrics {
   const buckets = options.latencyBuckets.length > 0 ? options.latencyBuckets : defaultLatencyBuckets;
   const { namespace } = options;
   const loads = metrics.counter("runtime_component_loaded", "Components that were loaded.");
@@ -53,9 +59,13 @@ export function createComponentMetrics(metrics: Metrics, options: ComponentMetri
   function pair(name: string, what: string): (labels: Labels, ms: number) => void {
     const count = metrics.counter(`${name}_count`, `Number of ${what}.`);
     const latency = metrics.histogram(`${name}_latencies`, `Time of ${what}, in ms.`, buckets);
+    // Most calls have the labels of the one before.
+    let last: { labels: Labels; counted: BoundCounter; timed: BoundHistogram } | undefined;
     return (labels, ms) => {
-      count.add(labels);
-      latency.observe(labels, ms);
+      if (last === undefined || !isSame(labels, last.labels))
+        last = { labels, counted: count.bind(labels), timed: latency.bind(labels) };
+      last.counted.add();
+      last.timed.observe(ms);
     };
   }
   return {

@@ -1,12 +1,14 @@
 import type { DriverContext } from "../../../src/driver/context.ts";
 import { DriverError } from "../../../src/driver/errors.ts";
 import type { PubSub, Subscription } from "../../../src/driver/pubsub.ts";
+import type { TopicAdmin } from "../../../src/driver/topic-admin.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
 import { StorageError } from "../../../src/storage/storage-error.ts";
 import { storageFailure } from "../../_shared/storage-failure.ts";
 import type { BackOff } from "./back-off.ts";
 import { type HubMessage, type HubSettings, useHub } from "./hub.ts";
 import { createSizeLimit } from "./size-limit.ts";
+import { createTopicAdmin } from "./topic-admin.ts";
 
 export interface BrokerSettings extends HubSettings {
   /** The group of this component's subscriptions. */
@@ -65,7 +67,18 @@ export function createBroker(
       await hub.publish(topic, messages);
     });
 
+  const admin = createTopicAdmin({ storage, clock: context.clock, changed: hub.changed });
+  const topics: TopicAdmin = {
+    list: () => explained(() => admin.list()),
+    deadLetters: (topic, limit) => explained(() => admin.deadLetters(topic, limit)),
+    redeliver: (topic) => explained(() => admin.redeliver(topic)),
+    replay: (topic, group, from) => explained(() => admin.replay(topic, group, from)),
+    removeGroup: (topic, group) => explained(() => admin.removeGroup(topic, group)),
+    purge: (topic) => explained(() => admin.purge(topic)),
+  };
+
   return {
+    topics,
     features: ["MESSAGE_TTL", "BULK_PUBLISH", "DELAYED", "ORDERED"],
     publish: (message) => publish(message.topic, [message.deadLetterOf === undefined ? message : messageOf(message)]),
     embedded: {

@@ -118,7 +118,7 @@ function createShared(
     clock,
     leaseMs: settings.leaseMs,
     isBusy: () => acks.open > 0 || [...consumers].some((consumer) => consumer.held > 0),
-    topics: () => [...consumers].map(({ topic }) => topic),
+    memberships: () => [...consumers].map(({ topic, group }) => ({ topic, group })),
     failed: (error) => warn("renew the lease on messages", error),
   });
   const wake = createWake({
@@ -128,7 +128,7 @@ function createShared(
     peers: (topic) =>
       storage
         .all(
-          "SELECT port FROM pubsub_member JOIN pubsub_owner ON id = owner WHERE topic = ? AND id <> ? AND port > 0",
+          "SELECT DISTINCT port FROM pubsub_member JOIN pubsub_owner ON id = owner WHERE topic = ? AND id <> ? AND port > 0",
           [topic, ownerId],
         )
         .map((row) => Number(row["port"])),
@@ -256,9 +256,10 @@ function createShared(
         sql: "INSERT INTO pubsub_group (topic, name, cursor, created_at) VALUES (?, ?, 0, ?) ON CONFLICT DO NOTHING",
         params: [topic, groupName, clock.now()],
       },
-      memberStep(topic, ownerId),
     ]);
-    return Number(storage.get(sql, [topic, groupName])?.["id"]);
+    const group = Number(storage.get(sql, [topic, groupName])?.["id"]);
+    await storage.write([memberStep({ topic, group }, ownerId)]);
+    return group;
   }
 
   async function consume(request: ConsumeRequest): Promise<Subscription> {
@@ -297,9 +298,12 @@ function createShared(
       consumers.delete(consumer);
       await acks.flush();
       await trim.now(consumer.topic).catch((error: unknown) => warn("remove acknowledged messages", error));
-      if (![...consumers].some(({ topic }) => topic === consumer.topic))
+      if (![...consumers].some(({ group }) => group === consumer.group))
         await storage.write([
-          { sql: "DELETE FROM pubsub_member WHERE topic = ? AND owner = ?", params: [consumer.topic, ownerId] },
+          {
+            sql: "DELETE FROM pubsub_member WHERE topic = ? AND owner = ? AND grp = ?",
+            params: [consumer.topic, ownerId, consumer.group],
+          },
         ]);
     } finally {
       consumers.delete(consumer);

@@ -24,18 +24,24 @@ export interface OwnerPorts {
   readonly leaseMs: number;
   /** Messages are held. */
   isBusy(): boolean;
-  /** Topics that are listened to. */
-  topics(): readonly number[];
+  /** What is listened to. */
+  memberships(): readonly Membership[];
   failed(error: unknown): void;
 }
 
 /** How often a process that only waits says that it is there. */
 export const SEEN_EVERY_MS = 300_000;
 
-/** Notes that an owner listens to a topic. */
-export function memberStep(topic: number, owner: number): Step {
-  const sql = "INSERT INTO pubsub_member (topic, owner) VALUES (?, ?) ON CONFLICT DO NOTHING";
-  return { sql, params: [topic, owner] };
+/** A group of a topic in which a process has a subscription. */
+export interface Membership {
+  readonly topic: number;
+  readonly group: number;
+}
+
+/** Notes that an owner listens to a topic for a group. */
+export function memberStep({ topic, group }: Membership, owner: number): Step {
+  const sql = "INSERT INTO pubsub_member (topic, owner, grp) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+  return { sql, params: [topic, owner, group] };
 }
 
 /** The owner of one process. Its row appears with the first subscription. */
@@ -72,7 +78,7 @@ export function createOwner(ports: OwnerPorts): Owner {
     stopSeen = clock.after(SEEN_EVERY_MS, () => {
       scheduleSeen();
       // After a long sleep of the machine others may have taken the rows for those of a dead process.
-      const members = ports.topics().map((topic) => memberStep(topic, id));
+      const members = ports.memberships().map((membership) => memberStep(membership, id));
       storage.write([row(clock.now()), ...members]).catch(ports.failed);
     });
   }

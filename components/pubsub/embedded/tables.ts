@@ -84,5 +84,13 @@ export const brokerSchema: Schema = {
         "CREATE INDEX pubsub_delivery_key ON pubsub_delivery (grp, key, seq) WHERE key IS NOT NULL",
       ],
     },
+    {
+      version: 3,
+      statements: [
+        "DROP TABLE pubsub_member",
+        `CREATE TABLE pubsub_member (
+          topic INTEGER NOT NULL, owner INTEGER NOT NULL, grp INTEGER NOT NULL, PRIMARY KEY (topic, owner, grp)) WITHOUT ROWID`,
+      ],
+    },
   ],
 };
