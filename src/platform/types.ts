@@ -58,8 +58,49 @@ export interface RequestInfo {
   /** Absent where the host does not tell. */
   readonly remotePort?: number | undefined;
 }
+/** Request headers as far as handlers look at them; the web's `Headers` are one. */
+export interface HeaderView {
+  /** Several lines of one name come joined by ", "; null when there is none. Case does not matter. */
+  get(name: string): string | null;
+  has(name: string): boolean;
+  /** Names in lower case, each once. */
+  forEach(visit: (value: string, name: string) => void): void;
+}
+
+/** A request as read from the wire, without the web's objects around it. */
+export interface WireRequest {
+  readonly method: string;
+  /** Escaped path and query as received; dot segments are still there. */
+  readonly target: string;
+  readonly headers: HeaderView;
+  /** Aborts when the client has gone. */
+  readonly signal: AbortSignal;
+  readonly body: ReadableStream<Uint8Array> | null;
+  /** The whole body, at once when it is there. Rejects when the client breaks off. */
+  whole(): Uint8Array | Promise<Uint8Array>;
+  /** The same as a `Request`, which then owns the body. Throws TypeError for methods that the web forbids. */
+  web(): Request;
+}
+
+/** An answer that is all there. Status and header lines are fit to be sent; names in lower case. */
+export interface PlainAnswer {
+  readonly status: number;
+  /** Name, value, name, value, … */
+  readonly lines: readonly string[];
+  readonly body: Uint8Array | null;
+}
+
+/** The faster face of a handler, for servers that read and write the wire themselves. */
+export type WireHandler = (
+  request: WireRequest,
+  info: RequestInfo,
+) => PlainAnswer | Response | Promise<PlainAnswer | Response>;
+
 /** An answer that is an UpgradeResponse (kit/websocket) turns the request's connection into a WebSocket. */
-export type FetchHandler = (request: Request, info: RequestInfo) => Response | Promise<Response>;
+export interface FetchHandler {
+  (request: Request, info: RequestInfo): Response | Promise<Response>;
+  readonly wire?: WireHandler | undefined;
+}
 
 export type HeaderList = Readonly<Record<string, string | readonly string[]>>;
 

@@ -84,7 +84,7 @@ export function createApis({ platform, options, configuration, telemetry, log, f
     return loading;
   };
   const mount: HttpHandler = async (request) => {
-    const answer = (await grpc()).connect(request.raw, request.path, request.call);
+    const answer = (await grpc()).connect(request.web(), request.path, request.call);
     return answer ?? faces.fallback?.handle(request) ?? new Response(null, { status: 404 });
   };
 

@@ -82,7 +82,7 @@ function requestView(given: PipelineRequest): { readonly request: MiddlewareRequ
     path: given.path,
     query: given.query,
     get headers() {
-      return given.headers;
+      return given.webHeaders();
     },
     get body() {
       if (body === undefined) body = limitedBody(given);
@@ -115,7 +115,7 @@ function limitedBody(given: PipelineRequest): ReadableStream<Uint8Array> | null 
 
 function newRequest(request: MiddlewareRequest, given: PipelineRequest): Request {
   const { method, path, query, headers, signal, body } = request;
-  const url = `${new URL(given.raw.url).origin}${path}${query === "" ? "" : `?${query}`}`;
+  const url = `${new URL(given.web().url).origin}${path}${query === "" ? "" : `?${query}`}`;
   // `duplex` is required for streamed bodies and missing in the DOM's types.
   const init = { method, headers, signal, duplex: "half" } as RequestInit;
   try {
@@ -178,6 +178,7 @@ function callView(call: HttpCall, signal: AbortSignal): MiddlewareRequest {
 function newCall(passed: MiddlewareRequest, before: MiddlewareRequest, call: HttpCall): HttpCall {
   const { method, path, query, headers, body } = passed;
   return {
+    ...call,
     method,
     path,
     query,

@@ -1,3 +1,4 @@
+import { webResponse } from "../../src/api/http/answer.ts";
 import type { HttpRequest, Route } from "../../src/api/http/route.ts";
 import { renderHttp } from "../../src/errors/http.ts";
 
@@ -37,7 +38,7 @@ function request(method: string, target: string, params: Map<string, string>, op
   const pairs = query === "" ? [] : query.split("&").map((pair) => pair.split("=").map(unescapeQuery));
   const body = typeof options.body === "string" ? new TextEncoder().encode(options.body) : options.body;
   return {
-    raw: new Request("http://localhost/"),
+    web: () => new Request("http://localhost/"),
     method,
     path,
     query,
@@ -74,7 +75,7 @@ export async function sendHttp(
     if (params === undefined) continue;
     let answer: Response;
     try {
-      answer = await route.handle(request(method, target, params, options));
+      answer = webResponse(await route.handle(request(method, target, params, options)));
     } catch (error) {
       answer = renderHttp(error);
     }

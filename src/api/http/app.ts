@@ -1,12 +1,12 @@
 import { fail } from "../../errors/error.ts";
 import type { HttpError } from "../../errors/http.ts";
 import type { Clock } from "../../kit/clock.ts";
-import type { FetchHandler, RequestInfo } from "../../platform/types.ts";
+import type { FetchHandler, RequestInfo, WireRequest } from "../../platform/types.ts";
 import type { ErrorCodeMetrics } from "../../telemetry/error-code-metrics.ts";
 import type { HttpServerMetrics } from "../../telemetry/http-metrics.ts";
 import type { Tracer } from "../../telemetry/trace.ts";
 import { type ApiAccess, isAllowed } from "./access.ts";
-import { errorAnswer, failureOf, knownSize, textError } from "./answer.ts";
+import { errorAnswer, failureOf, type HttpAnswer, knownSize, textError, webResponse } from "./answer.ts";
 import { type ApiLogOptions, createApiLog } from "./api-log.ts";
 import { cleanPath, hasMalformedEscape } from "./clean-path.ts";
 import { createCors } from "./cors.ts";
@@ -18,6 +18,7 @@ import { createRouter } from "./router.ts";
 import { createTokenGate } from "./token-gate.ts";
 import { beginTrace, setTraceHeaders } from "./trace-headers.ts";
 import { unescapePath } from "./unescape.ts";
+import { type HeaderEdits, WholeAnswer } from "./whole-answer.ts";
 
 /** All that the HTTP API of one sidecar is made of. Absent members are features that are off. */
 export interface HttpApiOptions {
@@ -41,7 +42,7 @@ export interface HttpApiOptions {
   readonly pipeline?: HttpPipeline;
 }
 
-type Answer = Response | Promise<Response>;
+type Answer = HttpAnswer | Promise<HttpAnswer>;
 
 /** What a request became in the pipeline: the one that was routed last, and the error of its answer. */
 interface Passage {
@@ -81,14 +82,14 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
       const request = changed === undefined ? given : new ApiRequest(changed, given.info, bodyLimit);
       if (changed !== undefined) request.trace = given.trace;
       passage.request = request;
-      let answer: Response;
+      let answer: HttpAnswer;
       try {
         answer = await dispatch(request);
       } catch (error) {
         answer = errorAnswer(error);
       }
       passage.failure = failureOf(answer);
-      return answer;
+      return webResponse(answer);
     });
   }
 
@@ -103,9 +104,9 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
     request: ApiRequest,
     isTraced: boolean,
     start: number,
-    answer: Response,
+    answer: HttpAnswer,
     failed: HttpError | undefined,
-  ): Response {
+  ): HttpAnswer {
     let response = answer;
     const failure = errorCodes === undefined ? undefined : (failureOf(response) ?? failed);
     if (failure !== undefined) errorCodes?.record(failure.metricCode, failure.category);
@@ -114,7 +115,7 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
       try {
         decorate(request, isTraced, response.headers);
       } catch {
-        response = openCopy(response);
+        response = openCopy(webResponse(response));
         decorate(request, isTraced, response.headers);
       }
       const span = isTraced ? request.trace.span : undefined;
@@ -123,11 +124,12 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
     if (!isMeasured) return response;
     const { status } = response;
     if (size !== undefined) record(request, status, start, size);
-    else response = countBody(response, (bytes) => record(request, status, start, bytes));
+    else if (response instanceof Response)
+      response = countBody(response, (bytes) => record(request, status, start, bytes));
     return response;
   }
 
-  function decorate(request: ApiRequest, isTraced: boolean, headers: Headers): void {
+  function decorate(request: ApiRequest, isTraced: boolean, headers: HeaderEdits): void {
     if (isTraced) setTraceHeaders(headers, request);
     cors?.decorate(request.raw, headers);
   }
@@ -142,7 +144,7 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
     if (request.isServed) apiLog?.(request, status, ms, size);
   }
 
-  return (raw: Request, info: RequestInfo): Answer => {
+  function handle(raw: Request | WireRequest, info: RequestInfo): Answer {
     const start = isMeasured ? clock.monotonic() : 0;
     const request = new ApiRequest(raw, info, bodyLimit);
     if (hasMalformedEscape(request.path)) return badRequest();
@@ -156,13 +158,20 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
     } catch (error) {
       answer = errorAnswer(error);
     }
-    if (answer instanceof Response)
+    if (!(answer instanceof Promise))
       return finish(passage?.request ?? request, isTraced, start, answer, passage?.failure);
     return answer.then(
       (response) => finish(passage?.request ?? request, isTraced, start, response, passage?.failure),
       (error) => finish(passage?.request ?? request, isTraced, start, errorAnswer(error), passage?.failure),
     );
+  }
+
+  const web = (raw: Request, info: RequestInfo): Response | Promise<Response> => {
+    const answer = handle(raw, info);
+    return answer instanceof Promise ? answer.then(webResponse) : webResponse(answer);
   };
+  // Middleware sees the web's requests and changes them in place.
+  return Object.assign(web, { wire: pipeline === undefined ? handle : undefined });
 }
 
 /** The first segment of a cleaned path. */
@@ -172,9 +181,9 @@ function firstSegment(path: string): string {
 }
 
 /** portable: what Go's parser refuses before any handler; the runtimes' own parsers let it through. */
-function badRequest(): Response {
-  return new Response("400 Bad Request", {
-    status: 400,
-    headers: { "content-type": "text/plain; charset=utf-8", connection: "close" },
-  });
+function badRequest(): WholeAnswer {
+  const answer = new WholeAnswer(400, new TextEncoder().encode("400 Bad Request"));
+  answer.append("content-type", "text/plain; charset=utf-8");
+  answer.append("connection", "close");
+  return answer;
 }

@@ -1,3 +1,5 @@
+import type { WireRequest } from "../../platform/types.ts";
+
 /** A request body went over the limit. */
 export class BodyTooLarge extends Error {
   constructor() {
@@ -9,9 +11,13 @@ export class BodyTooLarge extends Error {
 const empty = new Uint8Array(0);
 
 /** The whole body of a request, of at most `limit` bytes (0 or less: any size). Throws BodyTooLarge. */
-export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
-  if (limit <= 0 || declaredLength(request, limit)) return new Uint8Array(await request.arrayBuffer());
-  const body = request.body;
+export function readBody(request: Request | WireRequest, limit: number): Uint8Array | Promise<Uint8Array> {
+  if (limit > 0 && !declaredLength(request, limit)) return readStream(request, limit);
+  return "target" in request ? request.whole() : request.arrayBuffer().then((buffer) => new Uint8Array(buffer));
+}
+
+async function readStream(request: Request | WireRequest, limit: number): Promise<Uint8Array> {
+  const { body } = request;
   if (body === null) return empty;
   const chunks: Uint8Array[] = [];
   let total = 0;
@@ -30,14 +36,14 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
 }
 
 /** The body as it comes, failing with BodyTooLarge after `limit` bytes; null when the request has none. */
-export function streamBody(request: Request, limit: number): ReadableStream<Uint8Array> | null {
+export function streamBody(request: Request | WireRequest, limit: number): ReadableStream<Uint8Array> | null {
   const body = request.body;
   if (body === null || limit <= 0 || declaredLength(request, limit)) return body;
   return limitedStream(body, limit);
 }
 
 /** True when the length is known beforehand and within the limit; throws when it is beyond. */
-function declaredLength(request: Request, limit: number): boolean {
+function declaredLength(request: Request | WireRequest, limit: number): boolean {
   const text = request.headers.get("content-length");
   if (text === null) return false;
   if (Number(text) > limit) throw new BodyTooLarge();

@@ -1,9 +1,15 @@
+import type { HeaderView } from "../../platform/types.ts";
+import type { HeaderEdits } from "./whole-answer.ts";
+
+/** What the rules look at. */
+type Asked = { readonly method: string; readonly headers: HeaderView };
+
 /** Cross-origin rules of a listener: which requests it answers itself, and which headers it adds to other answers. */
 export interface Cors {
   /** The answer to a preflight; undefined when the request is none. */
-  preflight(request: Request): Response | undefined;
+  preflight(request: Asked): Response | undefined;
   /** Adds what an ordinary answer to the request carries. */
-  decorate(request: Request, headers: Headers): void;
+  decorate(request: Asked, headers: HeaderEdits): void;
 }
 
 const methods: ReadonlySet<string> = new Set(["HEAD", "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -57,7 +63,7 @@ export function createCors(allowedOrigins: string): Cors | null {
   };
 }
 
-function isPreflight(request: Request): boolean {
+function isPreflight(request: Asked): boolean {
   return request.method === "OPTIONS" && (request.headers.get("access-control-request-method") ?? "") !== "";
 }
 

@@ -1,5 +1,5 @@
 import type { Call, Trace } from "../../kit/call.ts";
-import type { RequestInfo } from "../../platform/types.ts";
+import type { HeaderView, RequestInfo, WireRequest } from "../../platform/types.ts";
 import { tokenHeader } from "../../security/token.ts";
 import { readBody, streamBody } from "./body.ts";
 import { parseQuery, queryMetadata } from "./query.ts";
@@ -11,10 +11,10 @@ const noPairs: readonly (readonly [string, string])[] = [];
 
 /**
  * One request of the API. Nothing is parsed before somebody asks for it; it is its own Call, which saves an object for each request.
- * portable: Bun, Deno and Node hand over URLs whose dot segments, `%2e%2e` among them, are already resolved.
+ * portable: Node and workers hand over URLs whose dot segments, `%2e%2e` among them, are already resolved.
  */
 export class ApiRequest implements HttpRequest, Call {
-  readonly raw: Request;
+  readonly raw: Request | WireRequest;
   readonly path: string;
   readonly query: string;
   /** Set when a route was found. */
@@ -27,16 +27,17 @@ export class ApiRequest implements HttpRequest, Call {
   hidesToken = false;
   readonly #info: RequestInfo;
   readonly #bodyLimit: number;
-  #headers: Headers | undefined = undefined;
+  #headers: HeaderView | undefined = undefined;
   #trace: Trace | undefined = undefined;
   #pairs: readonly (readonly [string, string])[] | undefined = undefined;
 
-  constructor(raw: Request, info: RequestInfo, bodyLimit: number) {
+  constructor(raw: Request | WireRequest, info: RequestInfo, bodyLimit: number) {
     this.raw = raw;
     this.#info = info;
     this.#bodyLimit = bodyLimit;
-    const url = raw.url;
-    const from = url.indexOf("/", url.indexOf("://") + 3);
+    const isWire = "target" in raw;
+    const url = isWire ? raw.target : raw.url;
+    const from = isWire ? 0 : url.indexOf("/", url.indexOf("://") + 3);
     const mark = url.indexOf("?", from);
     const hash = url.indexOf("#", mark < 0 ? from : mark);
     const end = hash < 0 ? url.length : hash;
@@ -47,12 +48,9 @@ export class ApiRequest implements HttpRequest, Call {
   get method(): string {
     return this.raw.method;
   }
-  get headers(): Headers {
+  get headers(): HeaderView {
     if (this.#headers !== undefined) return this.#headers;
-    if (!this.hidesToken) return this.raw.headers;
-    this.#headers = new Headers(this.raw.headers);
-    this.#headers.delete(tokenHeader);
-    return this.#headers;
+    return this.hidesToken ? this.webHeaders() : this.raw.headers;
   }
   get remoteAddress(): string {
     return this.#info.remoteAddress;
@@ -88,7 +86,23 @@ export class ApiRequest implements HttpRequest, Call {
     return this.query.includes("metadata") || this.query.includes("%") ? queryMetadata(this.#queryPairs()) : {};
   }
 
-  body(): Promise<Uint8Array> {
+  web(): Request {
+    return "target" in this.raw ? this.raw.web() : this.raw;
+  }
+
+  webHeaders(): Headers {
+    if (this.#headers instanceof Headers) return this.#headers;
+    const { headers } = this.raw;
+    if (headers instanceof Headers && !this.hidesToken) return headers;
+    const copy = new Headers();
+    headers.forEach((value, name) => {
+      if (!this.hidesToken || name !== tokenHeader) copy.append(name, value);
+    });
+    this.#headers = copy;
+    return copy;
+  }
+
+  body(): Uint8Array | Promise<Uint8Array> {
     return readBody(this.raw, this.#bodyLimit);
   }
 
@@ -101,7 +115,7 @@ export class ApiRequest implements HttpRequest, Call {
   }
 }
 
-function incomingTrace(headers: Headers): Trace {
+function incomingTrace(headers: HeaderView): Trace {
   return {
     traceparent: headers.get("traceparent") ?? "",
     tracestate: headers.get("tracestate") ?? "",

@@ -1,5 +1,6 @@
 import type { Call } from "../../kit/call.ts";
-import type { RequestInfo } from "../../platform/types.ts";
+import type { HeaderView, RequestInfo } from "../../platform/types.ts";
+import type { HttpAnswer } from "./answer.ts";
 
 /** Versions and groups as the allow and deny lists of Configuration `spec.api` name them. */
 export type ApiVersion = "v1.0" | "v1.0-alpha1" | "v1.0-beta1" | "v1.0-alpha2";
@@ -25,13 +26,13 @@ export type RouteGroup =
 /** One request on the HTTP API, as routes see it. */
 export interface HttpRequest {
   /** For what the other members do not give. Its headers may still hold the API token. */
-  readonly raw: Request;
+  web(): Request;
   readonly method: string;
   /** Escaped path as received, without the query. */
   readonly path: string;
   /** Raw query without the question mark. */
   readonly query: string;
-  readonly headers: Headers;
+  readonly headers: HeaderView;
   readonly remoteAddress: string;
   readonly call: Call;
   /** A path parameter, query-unescaped once (`+` is a space, `%2F` a slash). */
@@ -41,12 +42,12 @@ export interface HttpRequest {
   /** The `metadata.<k>=<v>` query parameters: first value wins, case kept. */
   metadata(): Record<string, string>;
   /** The whole body, at most the configured limit; throws ApiError-free `BodyTooLarge` with text "stream too large" beyond it. */
-  body(): Promise<Uint8Array>;
+  body(): Uint8Array | Promise<Uint8Array>;
   /** The body as a stream that errors with `BodyTooLarge` beyond the limit; null when there is none. */
   stream(): ReadableStream<Uint8Array> | null;
 }
 
-export type HttpHandler = (request: HttpRequest) => Response | Promise<Response>;
+export type HttpHandler = (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
 
 /** A route of the HTTP API as data. `path` is relative to the version, for example `/state/:storeName/:key`; a last `*name` takes the rest. */
 export interface Route {
@@ -79,5 +80,7 @@ export type HttpPipeline = (
 ) => Response | Promise<Response>;
 
 export interface PipelineRequest extends HttpRequest {
+  /** The headers as the web's; what is changed in them holds for the routes as well. */
+  webHeaders(): Headers;
   readonly info: RequestInfo;
 }

@@ -3,6 +3,7 @@ import { baggageFault } from "../../telemetry/baggage.ts";
 import type { Tracer } from "../../telemetry/trace.ts";
 import type { ApiRequest } from "./request.ts";
 import { unescapePath } from "./unescape.ts";
+import type { HeaderEdits } from "./whole-answer.ts";
 
 /** Reads the caller's trace headers into the request and begins its step; answers what is wrong with its baggage, if anything. */
 export function beginTrace(request: ApiRequest, tracer: Tracer): string | undefined {
@@ -22,7 +23,7 @@ export function beginTrace(request: ApiRequest, tracer: Tracer): string | undefi
 }
 
 /** Tells the caller the trace of its request, unless the handler did so already. */
-export function setTraceHeaders(headers: Headers, request: ApiRequest): void {
+export function setTraceHeaders(headers: HeaderEdits, request: ApiRequest): void {
   const { traceparent, tracestate, baggage } = request.trace;
   if (!headers.has("traceparent")) {
     headers.set("traceparent", traceparent === "" ? zeroTraceparent : traceparent);

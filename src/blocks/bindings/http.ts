@@ -1,4 +1,4 @@
-import { bytesAnswer, emptyAnswer, errorAnswer } from "../../api/http/answer.ts";
+import { bytesAnswer, emptyAnswer, errorAnswer, type HttpAnswer } from "../../api/http/answer.ts";
 import type { HttpHandler, HttpRequest, Route } from "../../api/http/route.ts";
 import type { BindingRequest } from "../../driver/bindings.ts";
 import { fail } from "../../errors/error.ts";
@@ -35,7 +35,7 @@ async function readRequest(request: HttpRequest): Promise<BindingRequest> {
 }
 
 /** Adds the metadata of a binding's answer; what no header can carry is left out. */
-function addMetadata(response: Response, metadata: Readonly<Record<string, string>>): Response {
+function addMetadata(response: HttpAnswer, metadata: Readonly<Record<string, string>>): HttpAnswer {
   for (const key in metadata) {
     try {
       response.headers.append(`metadata.${key}`, metadata[key]!);

@@ -1,4 +1,4 @@
-import { bytesAnswer, emptyAnswer, failedWith } from "../../api/http/answer.ts";
+import { bytesAnswer, emptyAnswer, failedWith, type HttpAnswer } from "../../api/http/answer.ts";
 import type { HttpHandler, HttpRequest, Route } from "../../api/http/route.ts";
 import { type ApiError, fail } from "../../errors/error.ts";
 import { errorTable } from "../../errors/table.ts";
@@ -25,7 +25,7 @@ function headerText(text: string): string {
 }
 
 /** The answer to a bulk publish of which something failed. */
-function failedAnswer(failed: readonly FailedEntry[], error: ApiError): Response {
+function failedAnswer(failed: readonly FailedEntry[], error: ApiError): HttpAnswer {
   const failedEntries = failed.map(({ entryId, error: reason }) => ({ entryId, error: reason || undefined }));
   const { http, grpc, tag } = error.row === "pubsubFull" ? errorTable.pubsubFull : errorTable.pubsubPublish;
   const body = encodeGoJson({ failedEntries, errorCode: tag });

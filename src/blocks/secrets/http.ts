@@ -1,8 +1,8 @@
-import { jsonAnswer } from "../../api/http/answer.ts";
+import { type HttpAnswer, jsonAnswer } from "../../api/http/answer.ts";
 import type { HttpHandler, HttpRequest, Route } from "../../api/http/route.ts";
 import type { Secrets } from "./secrets.ts";
 
-function answer(value: unknown): Response {
+function answer(value: unknown): HttpAnswer {
   return jsonAnswer(value, 200, { sortKeys: true });
 }
 

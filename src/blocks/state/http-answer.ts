@@ -1,4 +1,4 @@
-import { bytesAnswer, emptyAnswer } from "../../api/http/answer.ts";
+import { bytesAnswer, emptyAnswer, type HttpAnswer } from "../../api/http/answer.ts";
 import type { StateItem, StateQueryResult } from "../../driver/state.ts";
 import { decodeUtf8Strict, encodeUtf8 } from "../../kit/bytes.ts";
 import { encodeGoJson, escapeGoJson } from "../../kit/go-json.ts";
@@ -48,12 +48,12 @@ function queryRow(row: StateQueryResult["results"][number]): string {
   return `${start},"data":${data}${etag}${error}}`;
 }
 
-function json(text: string): Response {
+function json(text: string): HttpAnswer {
   return bytesAnswer(encodeUtf8(`${text}\n`));
 }
 
 /** The answer to a read: the stored bytes as they are, or 204. */
-export function itemAnswer(item: StateItem | null): Response {
+export function itemAnswer(item: StateItem | null): HttpAnswer {
   if (item === null) return emptyAnswer();
   const headers: Record<string, string> = {};
   if (item.etag !== null) headers["etag"] = item.etag;
@@ -62,12 +62,12 @@ export function itemAnswer(item: StateItem | null): Response {
 }
 
 /** The answer to a bulk read. */
-export function bulkAnswer(entries: readonly BulkEntry[]): Response {
+export function bulkAnswer(entries: readonly BulkEntry[]): HttpAnswer {
   return json(`[${entries.map(bulkEntry).join(",")}]`);
 }
 
 /** The answer to a query; nothing found is 204. */
-export function queryAnswer({ results, token, metadata }: StateQueryResult): Response {
+export function queryAnswer({ results, token, metadata }: StateQueryResult): HttpAnswer {
   if (results.length === 0) return emptyAnswer();
   const more = token === "" ? "" : member("token", token);
   const extra = Object.keys(metadata).length === 0 ? "" : member("metadata", metadata);

@@ -1,0 +1,164 @@
+import type { HeaderView } from "../types.ts";
+
+/** What a request is refused with before a handler sees it: the status and its explanation. */
+export class Refusal extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The body of a request ends with its header, after so many bytes, or with its last chunk. */
+export const noBody = -1;
+export const chunked = -2;
+
+/** More lines than any client has, so that looking one up stays cheap. */
+const mostLines = 1000;
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const notInValue = /[^\t -~\x80-\xff]/;
+/** compat: what Go's server takes for a host. */
+const hostText = /^[!$%&'()*+,\-.:;=@[\]_~0-9A-Za-z]*$/;
+
+/** The header section of a request. It never changes, so that requests with the same bytes share one. */
+export class HeaderBlock implements HeaderView {
+  readonly #names: string[] = [];
+  readonly #values: string[] = [];
+  /** `noBody`, `chunked` or the length. */
+  readonly length: number;
+  readonly closes: boolean;
+  readonly keepsAlive: boolean;
+  readonly hosts: number;
+  /** The client waits for leave to send the body. */
+  readonly expects: boolean;
+
+  /** Takes the lines behind the request line, joined by CRLF. Throws Refusal. */
+  constructor(text: string) {
+    let hosts = 0;
+    let lines = 0;
+    for (let at = 0; at < text.length; ) {
+      if (++lines > mostLines) throw new Refusal(431, "");
+      const found = text.indexOf("\r\n", at);
+      const end = found < 0 ? text.length : found;
+      const colon = text.indexOf(":", at);
+      const name = colon < 0 || colon > end ? "" : text.slice(at, colon).toLowerCase();
+      if (!token.test(name)) throw new Refusal(400, "malformed header line");
+      const value = trimmed(text, colon + 1, end);
+      if (notInValue.test(value)) throw new Refusal(400, "malformed header value");
+      if (name === "host") hosts++;
+      this.#add(name, value);
+      at = end + 2;
+    }
+    this.hosts = hosts;
+    this.length = lengthOf(this.get("transfer-encoding"), this.get("content-length"));
+    const connection = this.get("connection")?.toLowerCase() ?? "";
+    const options = connection === "" ? [] : connection.split(",").map((option) => option.trim());
+    this.closes = options.includes("close");
+    this.keepsAlive = options.includes("keep-alive");
+    const expect = this.get("expect");
+    if (expect !== null && expect.toLowerCase() !== "100-continue") throw new Refusal(417, "unknown expectation");
+    this.expects = expect !== null;
+    if (hosts > 1) throw new Refusal(400, "too many Host headers");
+    if (hosts === 1 && !hostText.test(this.get("host") ?? "")) throw new Refusal(400, "malformed Host header");
+  }
+
+  get(name: string): string | null {
+    const at = this.#names.indexOf(name.toLowerCase());
+    return at < 0 ? null : (this.#values[at] as string);
+  }
+
+  has(name: string): boolean {
+    return this.#names.includes(name.toLowerCase());
+  }
+
+  forEach(visit: (value: string, name: string) => void): void {
+    for (const [at, name] of this.#names.entries()) visit(this.#values[at] as string, name);
+  }
+
+  #add(name: string, value: string): void {
+    const known = this.#names.indexOf(name);
+    if (known < 0) {
+      this.#names.push(name);
+      this.#values.push(value);
+    } else this.#values[known] += `${name === "cookie" ? "; " : ", "}${value}`;
+  }
+}
+
+function trimmed(text: string, start: number, stop: number): string {
+  let from = start;
+  let to = stop;
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+function isBlank(code: number): boolean {
+  return code === 32 || code === 9;
+}
+
+/** Whatever two readers could understand in two ways is refused: that is how requests are smuggled. */
+function lengthOf(transfer: string | null, content: string | null): number {
+  if (transfer !== null) {
+    if (content !== null) throw new Refusal(400, "Content-Length beside Transfer-Encoding");
+    if (transfer.toLowerCase() !== "chunked") throw new Refusal(501, "unsupported transfer encoding");
+    return chunked;
+  }
+  if (content === null) return noBody;
+  const [first = "", ...others] = content.split(", ");
+  if (!/^\d{1,15}$/.test(first) || others.some((other) => other !== first))
+    throw new Refusal(400, "bad Content-Length");
+  return Number(first);
+}
+
+/** The first line of a request. */
+export interface RequestLine {
+  readonly method: string;
+  /** Path and query; bytes that no URL may have are escaped. */
+  readonly target: string;
+  /** Of HTTP/1.x. */
+  readonly minor: number;
+}
+
+/** Reads the first line. Throws Refusal. */
+export function readRequestLine(line: string): RequestLine {
+  const cut = line.indexOf(" ");
+  const end = line.lastIndexOf(" ");
+  const method = line.slice(0, Math.max(cut, 0));
+  const version = line.slice(end + 1);
+  const target = line.slice(cut + 1, end);
+  if (end <= cut || !token.test(method) || !/^HTTP\/\d\.\d$/.test(version)) throw new Refusal(400, "malformed request");
+  if (version.charCodeAt(5) !== 49) throw new Refusal(505, "unsupported protocol version");
+  return { method, target: originForm(method, target), minor: version.charCodeAt(7) - 48 };
+}
+
+const notInTarget = /[^!-~\x80-\xff]/;
+const odd = /["<>\\^`{}\x80-\xff]/;
+
+function originForm(method: string, target: string): string {
+  if (target === "" || notInTarget.test(target)) throw new Refusal(400, "malformed request target");
+  if (target.charCodeAt(0) === 47) return odd.test(target) ? escaped(target) : target;
+  if (method === "CONNECT") return "/";
+  if (method === "OPTIONS" && target === "*") return target;
+  const absolute = /^https?:\/\/[^/?#]*(.*)$/i.exec(target);
+  if (absolute === null) throw new Refusal(400, "malformed request target");
+  const rest = absolute[1] as string;
+  return escaped(rest.startsWith("/") ? rest : `/${rest}`);
+}
+
+/** What Go and the web's URL write with percent signs; in the query only what is no ASCII. */
+function escaped(target: string): string {
+  const mark = target.indexOf("?");
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const query = mark < 0 ? "" : target.slice(mark);
+  return path.replace(/["<>\\^`{}\x80-\xff]/g, percent) + query.replace(/[\x80-\xff]/g, percent);
+}
+
+function percent(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+}
+
+/** A lone line feed would otherwise wait for a header's end that never comes. Throws Refusal. */
+export function refuseBareFeed(bytes: Uint8Array, from: number): void {
+  for (let at = bytes.indexOf(10, from); at >= 0; at = bytes.indexOf(10, at + 1))
+    if (bytes[at - 1] !== 13) throw new Refusal(400, "malformed request");
+}
