@@ -1,5 +1,5 @@
 import { createFiles } from "./_node/files.ts";
-import { createBunHttp } from "./_node/http-bun.ts";
+import { serveBunHttp } from "./_node/http-bun.ts";
 import { connectHttp2 } from "./_node/http2-client.ts";
 import { serveHttp2 } from "./_node/http2-server.ts";
 import { lookupHost } from "./_node/lookup.ts";
@@ -19,7 +19,7 @@ export function createBunPlatform(): Platform {
     env: process.env,
     clock: createSystemClock((timer) => (timer as NodeJS.Timeout).unref()),
     random: createSystemRandom(),
-    serveHttp: createBunHttp(),
+    serveHttp: serveBunHttp,
     serveHttp2,
     connectHttp2,
     storageThread: startBunStorageThread,
