@@ -13,6 +13,8 @@ export interface HttpCall {
   readonly query: string;
   readonly headers: HeaderLines;
   readonly body: MessageBody;
+  /** Asks to leave HTTP: the body, a stream, is what is sent after an answer of 101, whose own body is what comes back. */
+  readonly upgrade?: "websocket";
 }
 
 /** An HTTP answer of an app. A stream has to be read to its end or cancelled: it holds a place in the concurrency limit. */

@@ -20,6 +20,15 @@ export interface Invocation {
   readonly body: MessageBody;
   /** Bytes of a streamed body, when its sender says so. */
   readonly length?: number;
+  /** Asks the app to leave HTTP. There is no body then; a reply of 101 has as its own what the app sends from there on. */
+  readonly upgrade?: Upgrade;
+}
+
+/** The other side of a connection that is to leave HTTP. */
+export interface Upgrade {
+  readonly protocol: "websocket";
+  /** What is sent to the app once it has agreed; asked for at each try, and only the last one's is used. */
+  sends(): ReadableStream<Uint8Array>;
 }
 
 /** One detail of a gRPC status, encoded. */
@@ -51,6 +60,9 @@ export interface InvocationTarget {
 }
 
 const marker = Symbol.for("pillion.InvocationFailure");
+
+/** The gRPC code of a call that this way to the app cannot carry; of an upgrade, callers over HTTP hear 501. */
+export const unimplemented = 12;
 
 /** A call that did not get to its app. `code` is the gRPC code of the hop that failed, absent when there was none; `message` is its plain text. */
 export class InvocationFailure extends Error {

@@ -1,3 +1,5 @@
+import type { Options } from "../config/options.ts";
+import { defaultMessageBytes } from "../kit/websocket/upgrade-response.ts";
 import type { FetchHandler, HttpListen, Listener, Platform, StreamHandler } from "../platform/types.ts";
 import { portHolder } from "../registry/port-holder.ts";
 import type { Log } from "../telemetry/ports.ts";
@@ -71,4 +73,9 @@ export function listenGrpc(
 export function placesOf(hosts: readonly string[], port: number, socketPath?: string): readonly HttpListen[] {
   if (socketPath !== undefined) return [{ host: "", port: 0, path: socketPath }];
   return (hosts.length === 0 ? [""] : hosts).map((host) => ({ host: host.replace(/^\[|\]$/g, ""), port }));
+}
+
+/** The largest WebSocket message, either way: that of a body, where it has a limit. */
+export function maxMessageBytes({ maxBodySize }: Pick<Options, "maxBodySize">): number {
+  return maxBodySize > 0 ? maxBodySize : defaultMessageBytes;
 }

@@ -142,11 +142,11 @@ export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise
     routes: [],
     clock,
     tracer,
-    fallback: invokeHttp(invoke),
+    fallback: invokeHttp(invoke, { clock, random: platform.random, maxMessageBytes: options.bodyLimit ?? limit }),
     bodyLimit: options.bodyLimit ?? limit,
   });
   const place = { host: "127.0.0.1", port: 0 };
-  const http = await platform.serveHttp!(place, api);
+  const http = await platform.serveHttp!({ ...place, maxMessageBytes: options.bodyLimit ?? limit }, api);
   const grpc = await platform.serveHttp2!(
     place,
     createGrpcServer({
@@ -176,10 +176,10 @@ export async function startInvokeSidecar(options: InvokeSidecarOptions): Promise
     accept,
     proxy: createProxyAccept(proxyPorts),
     async close() {
+      await Promise.all([http.close(100), grpc.close(100), internal.close(100)]);
       httpApp?.close();
       await grpcApp?.close();
       await pool.close();
-      await Promise.all([http.close(100), grpc.close(100), internal.close(100)]);
     },
   };
 }

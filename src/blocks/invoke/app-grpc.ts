@@ -9,7 +9,14 @@ import type { GrpcAppChannel } from "../../kit/app-channel.ts";
 import type { Call } from "../../kit/call.ts";
 import { encodeTraceBin } from "../../kit/grpc/trace-bin.ts";
 import { type HeaderLines, readBody } from "../../kit/http-message.ts";
-import type { Invocation, InvocationReply, InvocationTarget, StatusDetail } from "../../kit/invocation.ts";
+import {
+  type Invocation,
+  InvocationFailure,
+  type InvocationReply,
+  type InvocationTarget,
+  type StatusDetail,
+  unimplemented,
+} from "../../kit/invocation.ts";
 import { asMetadata, type Lines } from "./header-rules.ts";
 
 const path = "/dapr.proto.runtime.v1.AppCallback/OnInvoke";
@@ -19,6 +26,8 @@ const none: HeaderLines = Object.freeze([]);
 export function createGrpcTarget(channel: GrpcAppChannel): InvocationTarget {
   return {
     async invoke(request, call) {
+      if (request.upgrade !== undefined)
+        throw new InvocationFailure(unimplemented, "a WebSocket needs an app that speaks HTTP, this one speaks gRPC");
       const value = await readBody(request.body);
       const message = toBinary(InvokeRequestSchema, onInvoke(request, value));
       try {

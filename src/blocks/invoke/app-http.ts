@@ -60,5 +60,7 @@ function httpCall(request: Invocation, call: Call, base: string): HttpCall {
   if (request.length !== undefined && request.body instanceof ReadableStream) {
     headers.push(["content-length", String(request.length)]);
   }
-  return { method: verb, path: escaped, query: request.query, headers, body: request.body };
+  const asked: HttpCall = { method: verb, path: escaped, query: request.query, headers, body: request.body };
+  const { upgrade } = request;
+  return upgrade === undefined ? asked : { ...asked, body: upgrade.sends(), upgrade: upgrade.protocol };
 }

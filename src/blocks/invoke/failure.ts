@@ -1,7 +1,7 @@
 import { type ApiError, fail } from "../../errors/error.ts";
 import { grpcCodeName } from "../../errors/http-status.ts";
 import { AppUnhealthy } from "../../kit/app-channel.ts";
-import { InvocationFailure } from "../../kit/invocation.ts";
+import { InvocationFailure, unimplemented } from "../../kit/invocation.ts";
 
 const permissionDenied = 7;
 const internal = 13;
@@ -20,8 +20,14 @@ export function invokeError(id: string, error: unknown): ApiError {
   return fail(row, { id, reason: failureText(error) }, { cause: error });
 }
 
+/** The API's error for a WebSocket that did not get to its app. */
+export function upgradeError(id: string, error: unknown): ApiError {
+  if (!InvocationFailure.is(error) || error.code !== unimplemented) return invokeError(id, error);
+  return fail("directInvokeUpgrade", { id, reason: error.message }, { cause: error });
+}
+
 /** What another sidecar hears when this one did not reach its app. */
 export function acceptFailure(error: unknown): InvocationFailure {
-  if (InvocationFailure.is(error) && error.code === permissionDenied) return error;
+  if (InvocationFailure.is(error) && (error.code === permissionDenied || error.code === unimplemented)) return error;
   return new InvocationFailure(internal, `error invoking app channel: ${failureText(error)}`, { cause: error });
 }

@@ -47,6 +47,8 @@ export async function guardedCall(
       discard(reply.body);
       throw signal.reason;
     }
+    // From here on the app holds the connection: the policy has done its work.
+    if (reply.code === 101 && request.upgrade !== undefined) return reply;
     const failure = failureOf(reply, request.wire);
     if (failure !== undefined) throw new FailedReply(reply, failure.verdict);
     if (!policy.hasTimeout || !(reply.body instanceof ReadableStream)) return reply;

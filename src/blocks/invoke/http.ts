@@ -4,11 +4,13 @@ import { fail } from "../../errors/error.ts";
 import type { Span } from "../../kit/call.ts";
 import type { MessageBody } from "../../kit/http-message.ts";
 import type { Invocation } from "../../kit/invocation.ts";
+import { asksForWebSocket } from "../../kit/websocket/handshake.ts";
 import { invokeError } from "./failure.ts";
 import { isForApp, type Lines, nominated } from "./header-rules.ts";
 import { httpAnswer } from "./http-answer.ts";
 import type { Invoke } from "./invoke.ts";
 import { type CalledMethod, findCalled } from "./target.ts";
+import type { TunnelPorts } from "./websocket-tunnel.ts";
 
 /** A body of known length up to this many bytes is read whole before the call. */
 const wholeBytes = 65_536;
@@ -24,8 +26,11 @@ const verbs: ReadonlySet<string> = new Set([
   "PATCH",
 ]);
 
-/** Invocation over HTTP: what no route of the API fits and names an app. Everything else gets 404 ERR_DIRECT_INVOKE. */
-export function invokeHttp(invoke: Invoke): Fallback {
+/**
+ * Invocation over HTTP: what no route of the API fits and names an app. Everything else gets 404 ERR_DIRECT_INVOKE. Without
+ * `webSockets`, a request for one is a call like any other.
+ */
+export function invokeHttp(invoke: Invoke, webSockets?: TunnelPorts): Fallback {
   return {
     async handle(request) {
       const { headers } = request;
@@ -33,6 +38,10 @@ export function invokeHttp(invoke: Invoke): Fallback {
       if (called === undefined) return errorAnswer(fail("noRoute", {}));
       const { span } = request.call.trace;
       if (span !== undefined) describe(span, called);
+      if (webSockets !== undefined && asksForWebSocket(request.method, headers)) {
+        const { invokeWebSocket } = await import("./websocket-http.ts");
+        return invokeWebSocket(invoke, webSockets, request, called);
+      }
       const verb = request.method.toUpperCase();
       try {
         const reply = await invoke.invoke(called.id, await readInvocation(request, verb, called.method), request.call);

@@ -5,6 +5,11 @@ import type { WireChunk, WireRequest } from "../../kit/peer-wire/decode.ts";
 const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 type Decode = (frame: Uint8Array) => Promise<WireChunk<WireRequest>>;
 
+/** What an upgraded connection sends: all messages behind the first. */
+export function upgradedBody(frames: AsyncIterator<Uint8Array>, decode: Decode): ReadableStream<Uint8Array> {
+  return restOf(undefined, 0, frames, decode, undefined);
+}
+
 /**
  * The body of a streamed request. It is handed over whole when the first message has all of it, by the length that the request
  * declares; else as a stream that pulls.
@@ -19,7 +24,7 @@ export async function chunkedBody(
   if (first.data !== undefined) checkSeq(first.seq, 0);
   const declared = declaredLength(head);
   if (declared !== undefined && declared === (data?.length ?? 0)) return data ?? null;
-  let seq = first.data === undefined ? 0 : 1;
+  const seq = first.data === undefined ? 0 : 1;
   let next: Promise<IteratorResult<Uint8Array>> | undefined;
   if (data === undefined && bodiless.has(head.verb ?? "")) {
     // Such requests seldom have a body, and the end tells.
@@ -27,6 +32,18 @@ export async function chunkedBody(
     if (step.done) return null;
     next = Promise.resolve(step);
   }
+  return restOf(data, seq, frames, decode, next);
+}
+
+function restOf(
+  data: Uint8Array | undefined,
+  from: number,
+  frames: AsyncIterator<Uint8Array>,
+  decode: Decode,
+  ahead: Promise<IteratorResult<Uint8Array>> | undefined,
+): ReadableStream<Uint8Array> {
+  let seq = from;
+  let next = ahead;
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {

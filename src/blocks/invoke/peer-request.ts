@@ -1,6 +1,6 @@
 import type { Call, Trace } from "../../kit/call.ts";
 import type { MessageBody } from "../../kit/http-message.ts";
-import type { Invocation } from "../../kit/invocation.ts";
+import type { Invocation, Upgrade } from "../../kit/invocation.ts";
 import type { WireRequest } from "../../kit/peer-wire/decode.ts";
 import { isForAppFromPeer, type Lines, nominated } from "./header-rules.ts";
 
@@ -12,7 +12,7 @@ export interface PeerRequest {
 }
 
 /** Takes apart what came over the wire: fields of HTTP callers have capital letters there, metadata of gRPC callers has none. */
-export function peerInvocation(request: WireRequest, body: MessageBody): PeerRequest {
+export function peerInvocation(request: WireRequest, body: MessageBody, upgrade?: Upgrade): PeerRequest {
   const lines: Lines = [];
   const found = { appId: "", namespace: "", traceparent: "", tracestate: "", baggage: "" };
   let isGrpc = false;
@@ -41,6 +41,7 @@ export function peerInvocation(request: WireRequest, body: MessageBody): PeerReq
     typeUrl: request.typeUrl,
     headers: lines,
     body,
+    ...(upgrade !== undefined && { upgrade }),
   };
   const { appId, namespace, traceparent, tracestate, baggage } = found;
   return {

@@ -11,7 +11,7 @@ import {
 import type { Call, Trace } from "../../kit/call.ts";
 import { readPayload } from "../../kit/grpc/payload.ts";
 import { type HeaderLines, readBody } from "../../kit/http-message.ts";
-import { InvocationFailure, type InvocationReply, type InvocationTarget } from "../../kit/invocation.ts";
+import { InvocationFailure, type InvocationReply, type InvocationTarget, type Upgrade } from "../../kit/invocation.ts";
 import { decodeRequestChunk, type WireRequest } from "../../kit/peer-wire/decode.ts";
 import {
   callLocalStreamPath,
@@ -19,10 +19,12 @@ import {
   encodeChunkFrame,
   encodeResponseFrame,
   responseMetadata,
+  upgradeHeader,
+  upgradePath,
 } from "../../kit/peer-wire/encode.ts";
 import { verbNames } from "../../kit/peer-wire/verb-names.ts";
 import { ProtoFault } from "../../kit/protobuf/reader.ts";
-import { chunkedBody } from "./peer-body.ts";
+import { chunkedBody, upgradedBody } from "./peer-body.ts";
 import { peerInvocation, withPeerTrace } from "./peer-request.ts";
 
 /** CallLocal: what other sidecars call when they do not stream. */
@@ -53,12 +55,24 @@ export function invokePeer(accept: InvocationTarget): GrpcPart {
   });
 }
 
-/** CallLocalStream, by its path: what other sidecars call first. `maxReceiveBytes` bounds a message that comes compressed. */
+/**
+ * CallLocalStream, by its path, which other sidecars call first, and the RPC of ours for upgraded connections. `maxReceiveBytes`
+ * bounds a message that comes compressed.
+ */
 export function invokePeerStream(accept: InvocationTarget, maxReceiveBytes: number): ReadonlyMap<string, RawHandler> {
-  return new Map([[callLocalStreamPath, (call: RawCall) => serveStream(accept, call, maxReceiveBytes)]]);
+  return new Map([
+    [callLocalStreamPath, (call: RawCall) => serveStream(accept, call, maxReceiveBytes, false)],
+    [upgradePath, (call: RawCall) => serveStream(accept, call, maxReceiveBytes, true)],
+  ]);
 }
 
-async function serveStream(accept: InvocationTarget, rpc: RawCall, maxReceiveBytes: number): Promise<void> {
+async function serveStream(
+  accept: InvocationTarget,
+  rpc: RawCall,
+  maxReceiveBytes: number,
+  isUpgrade: boolean,
+): Promise<void> {
+  if (isUpgrade) rpc.setAnswerHeader(upgradeHeader, "websocket");
   const frames = rpc.frames[Symbol.asyncIterator]();
   const encoding = rpc.header("grpc-encoding");
   const decoded = async (frame: Uint8Array) => decode(await readPayload(frame, encoding, maxReceiveBytes));
@@ -68,8 +82,11 @@ async function serveStream(accept: InvocationTarget, rpc: RawCall, maxReceiveByt
   if (chunk.head === undefined || chunk.head.metadata.length === 0) {
     throw malformed("request does not contain the required fields in the leading chunk");
   }
-  const body = await chunkedBody(chunk, chunk.head, frames, decoded);
-  const reply = await run(accept, chunk.head, body, rpc.call);
+  const upgrade: Upgrade | undefined = isUpgrade
+    ? { protocol: "websocket", sends: () => upgradedBody(frames, decoded) }
+    : undefined;
+  const body = isUpgrade ? null : await chunkedBody(chunk, chunk.head, frames, decoded);
+  const reply = await run(accept, chunk.head, body, rpc.call, upgrade);
   await sendReply(rpc, reply);
   rpc.end({ "grpc-status": "0" });
 }
@@ -79,8 +96,9 @@ async function run(
   request: WireRequest,
   body: Uint8Array | ReadableStream<Uint8Array> | null,
   call: Call,
+  upgrade?: Upgrade,
 ): Promise<InvocationReply> {
-  const { invocation, caller, trace } = peerInvocation(request, body);
+  const { invocation, caller, trace } = peerInvocation(request, body, upgrade);
   try {
     return await accept.invoke(invocation, withCaller(call, withPeerTrace(call.trace, trace), caller));
   } catch (error) {

@@ -70,7 +70,7 @@ export class Http1Connection implements TcpHandlers, ResponseSink {
     const { call, head, signal } = exchange;
     this.#exchange = exchange;
     this.#head = undefined;
-    this.#reader.begin(call.method, this);
+    this.#reader.begin(call.method, this, call.upgrade !== undefined);
     signal.addEventListener("abort", this.#onAbort);
     const { body } = call;
     if (body instanceof Uint8Array) this.#socket.writeText(head.text, body);

@@ -16,7 +16,7 @@ export interface RequestHead {
   readonly text: string;
   /** The body is sent in the chunked coding. */
   readonly isChunked: boolean;
-  /** Bytes of a streamed body that the call declares; -1 when unknown. */
+  /** Bytes of a streamed body that the call declares; -1 when unknown, infinite for what follows an upgrade. */
   readonly length: number;
   /** We asked for gzip on our own account, so the answer is to be unpacked. */
   readonly unpacks: boolean;
@@ -46,13 +46,18 @@ export function encodeRequestHead(call: HttpCall, defaults: RequestDefaults): Re
     else if (name === "accept-encoding" || name === "range") hasEncoding = true;
     text += `${name}: ${wide.test(value) ? byteText(value) : value}\r\n`;
   }
-  const unpacks = !hasEncoding && method !== "HEAD";
+  const { upgrade } = call;
+  const unpacks = !hasEncoding && method !== "HEAD" && upgrade === undefined;
   // compat: what Go's client adds on its own.
   if (!hasAgent) text += "user-agent: Go-http-client/1.1\r\n";
   if (unpacks) text += "accept-encoding: gzip\r\n";
   text += defaults.fixedLines;
   let isChunked = false;
-  if (body === null || (body instanceof Uint8Array && body.length === 0)) {
+  if (upgrade !== undefined) {
+    // What is called the body is no part of the request: it follows the answer, as it comes.
+    text += `connection: Upgrade\r\nupgrade: ${upgrade}\r\n`;
+    length = Number.POSITIVE_INFINITY;
+  } else if (body === null || (body instanceof Uint8Array && body.length === 0)) {
     if (method === "POST" || method === "PUT" || method === "PATCH") text += "content-length: 0\r\n";
   } else if (body instanceof Uint8Array) text += `content-length: ${body.length}\r\n`;
   else if (length >= 0) text += `content-length: ${length}\r\n`;

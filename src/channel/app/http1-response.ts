@@ -35,6 +35,7 @@ export class ResponseReader {
   #state = atEnd;
   #sink: ResponseSink | undefined;
   #isHead = false;
+  #isUpgrade = false;
   #interim = 0;
   #held: Uint8Array | undefined;
   #scanned = 0;
@@ -55,9 +56,10 @@ export class ResponseReader {
     return this.#state !== inHead || this.#held !== undefined || this.#interim > 0;
   }
 
-  /** Waits for the answer to a request. */
-  begin(method: string, sink: ResponseSink): void {
+  /** Waits for the answer to a request. After an upgrade, what follows an answer of 101 is its body. */
+  begin(method: string, sink: ResponseSink, isUpgrade = false): void {
     this.#isHead = method === "HEAD";
+    this.#isUpgrade = isUpgrade;
     this.#sink = sink;
     this.#state = inHead;
     this.#interim = 0;
@@ -133,7 +135,7 @@ export class ResponseReader {
       if (++this.#interim > mostInterim) throw new MalformedMessage("net/http: too many 1xx informational responses");
       return;
     }
-    const framing = frameOf(headers, status, minor, this.#isHead);
+    const framing = status === 101 && this.#isUpgrade ? upgradedFraming : frameOf(headers, status, minor, this.#isHead);
     const head: ResponseHead = { status, headers, length: framing.length, isReusable: framing.isReusable };
     this.#left = framing.length;
     if (framing.length === 0) this.#state = atEnd;
@@ -238,6 +240,8 @@ interface Framing {
   readonly isChunked: boolean;
   readonly isReusable: boolean;
 }
+
+const upgradedFraming: Framing = Object.freeze({ length: -1, isChunked: false, isReusable: false });
 
 /** How the body ends (RFC 9112, 6.3). */
 function frameOf(headers: HeaderLines, status: number, minor: number, isHead: boolean): Framing {

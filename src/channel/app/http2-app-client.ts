@@ -1,5 +1,6 @@
 import { AppUnreachable } from "../../kit/app-channel.ts";
 import type { HeaderLines, HttpCall, HttpReply } from "../../kit/http-message.ts";
+import { InvocationFailure, unimplemented } from "../../kit/invocation.ts";
 import type { ClientStream, HeaderList, Http2Client, TcpConnect, TcpError } from "../../platform/types.ts";
 import { ReplyStream } from "../reply-stream.ts";
 import type { HttpClient } from "./http1-client.ts";
@@ -55,6 +56,13 @@ export function createHttp2AppClient(options: Http2AppOptions): HttpClient {
           reason instanceof Error && (reason.name === "TimeoutError" || /deadline exceeded/.test(reason.message));
         fail(isLate ? "context deadline exceeded" : "context canceled", reason);
       };
+      if (call.upgrade !== undefined) {
+        finished();
+        reject(
+          new InvocationFailure(unimplemented, "a WebSocket needs an app that speaks HTTP/1.1, this one speaks h2c"),
+        );
+        return;
+      }
       if (signal.aborted) return abort();
       signal.addEventListener("abort", abort);
       stream = client.request(headers, {

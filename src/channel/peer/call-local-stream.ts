@@ -6,7 +6,8 @@ import { framePrefix } from "../../kit/grpc/frames.ts";
 import type { HeaderLines } from "../../kit/http-message.ts";
 import type { Invocation, InvocationReply } from "../../kit/invocation.ts";
 import { decodeResponseChunk, type WireResponse } from "../../kit/peer-wire/decode.ts";
-import { callLocalStreamPath } from "../../kit/peer-wire/encode.ts";
+import { callLocalStreamPath, upgradeHeader, upgradePath } from "../../kit/peer-wire/encode.ts";
+import type { HeaderList } from "../../platform/types.ts";
 import type { GrpcClient } from "../grpc/client.ts";
 import { ReplyStream } from "../reply-stream.ts";
 import { sendRequest } from "./send-request.ts";
@@ -58,7 +59,8 @@ export function callLocalStream(
     };
 
     const options = { headers: traceMetadata(call.trace), signal: call.signal };
-    const rpc = client.open(callLocalStreamPath, options, {
+    const isUpgrade = request.upgrade !== undefined;
+    const rpc = client.open(isUpgrade ? upgradePath : callLocalStreamPath, options, {
       onFrame(frame) {
         if (frame[0] !== 0) throw new ConnectError("a peer sent a compressed message", Code.Internal);
         const chunk = decodeResponseChunk(frame.subarray(framePrefix));
@@ -74,9 +76,9 @@ export function callLocalStream(
         if (lengthOf(head) === (first?.length ?? 0)) hand(head, first ?? null);
         else handStream(head);
       },
-      onDone(_, trailer) {
+      onDone(header, trailer) {
         const error = errorFromTrailers(trailer);
-        if (error !== undefined) return fail(error);
+        if (error !== undefined) return fail(isUpgrade ? upgradeError(error, callee, [header, trailer]) : error);
         stopBody?.();
         if (stream !== undefined) stream.close();
         else if (head === undefined) reject(new ConnectError("EOF", Code.Unknown));
@@ -88,6 +90,14 @@ export function callLocalStream(
       rpc.cancel(new ConnectError(error instanceof Error ? error.message : String(error), Code.Unknown));
     });
   });
+}
+
+/** A peer that does not know the RPC of upgrades refuses it in its own words, without our header. */
+function upgradeError(error: ConnectError, callee: string, answers: readonly HeaderList[]): ConnectError {
+  const isKnown = answers.some((list) => list[upgradeHeader] !== undefined);
+  if (isKnown || (error.code !== Code.Unimplemented && error.code !== Code.Unknown)) return error;
+  const text = `the sidecar of "${callee}" carries no WebSockets: that takes Pillion at both ends`;
+  return new ConnectError(text, Code.Unimplemented);
 }
 
 function leading(head: WireResponse | undefined): WireResponse {

@@ -45,7 +45,8 @@ export function createPeers(pool: GrpcPool): Peers {
         return await callLocalStream(client, peer.appId, request, call);
       } catch (error) {
         if (!(error instanceof ConnectError)) throw error;
-        if (error.code === unimplemented && !(request.body instanceof ReadableStream)) {
+        const isWhole = request.upgrade === undefined && !(request.body instanceof ReadableStream);
+        if (error.code === unimplemented && isWhole) {
           return callLocal(client, peer.appId, request, call);
         }
         throw new InvocationFailure(error.code, error.rawMessage, { cause: error });

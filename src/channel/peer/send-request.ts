@@ -14,7 +14,7 @@ export function sendRequest(
   callee: string,
   failed: (error: unknown) => void,
 ): () => void {
-  const { body } = request;
+  const body = request.upgrade?.sends() ?? request.body;
   if (!(body instanceof ReadableStream)) {
     const frame = encodeRequestFrame(request, trace, callee, body?.subarray(0, chunkBytes));
     if (body === null || body.length <= chunkBytes) rpc.end(frame);

@@ -20,4 +20,12 @@ export const invokeRows = {
     tag: "ERR_DIRECT_INVOKE",
     text,
   }),
+  /** This way to the app carries no WebSockets. */
+  directInvokeUpgrade: row<{ id: string; reason: string }>()({
+    category: "service-invocation",
+    http: 501,
+    grpc: "Unimplemented",
+    tag: "ERR_DIRECT_INVOKE",
+    text,
+  }),
 };

@@ -8,6 +8,11 @@ import { verbNames } from "./verb-names.ts";
 /** Path of the RPC that carries invocations between sidecars. */
 export const callLocalStreamPath = "/dapr.proto.internals.v1.ServiceInvocation/CallLocalStream";
 
+/** Path of the RPC of ours that carries upgraded connections, in the same messages. Upstream's sidecars do not know it. */
+export const upgradePath = "/pillion.internals.v1.ServiceInvocation/Upgrade";
+/** A header of every answer of that RPC, refusals included, by which a peer shows that it knows it. */
+export const upgradeHeader = "pillion-upgrade";
+
 const versionOne = 1;
 /** What one message holds at most of a body. */
 export const chunkBytes = 65_536;

@@ -1,7 +1,9 @@
+import { defaultMessageBytes, UpgradeResponse } from "../../kit/websocket/upgrade-response.ts";
 import type { FetchHandler, HttpListen, Listener, RequestInfo } from "../types.ts";
 import { plainAddress } from "./address.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { prepareSocketPath } from "./socket-path.ts";
+import { type DenoWebSocket, openDenoWebSocket } from "./websocket-deno.ts";
 
 interface DenoServer {
   readonly addr: { readonly port?: number };
@@ -51,9 +53,20 @@ export async function serveDenoHttp(listen: HttpListen, handle: FetchHandler): P
   const cut = new AbortController();
   let open = 0;
   let whenIdle: (() => void) | null = null;
+  const webSockets = new Set<DenoWebSocket>();
   const done = () => {
     open -= 1;
     if (open === 0) whenIdle?.();
+  };
+  const accepted = (request: Request, answer: Response): Response => {
+    if (!(answer instanceof UpgradeResponse)) return answer;
+    open += 1;
+    const socket = openDenoWebSocket(answer, request, listen.maxMessageBytes ?? defaultMessageBytes, () => {
+      webSockets.delete(socket);
+      done();
+    });
+    webSockets.add(socket);
+    return socket.response;
   };
   let server: DenoServer;
   try {
@@ -74,7 +87,10 @@ export async function serveDenoHttp(listen: HttpListen, handle: FetchHandler): P
         if (whenIdle !== null) return new Response(null, { status: 503, headers: { connection: "close" } });
         open += 1;
         info.completed.then(done, done);
-        return handle(request, new LazyRequestInfo(info));
+        const answer = handle(request, new LazyRequestInfo(info));
+        return answer instanceof Response
+          ? accepted(request, answer)
+          : answer.then((response) => accepted(request, response));
       },
     );
   } catch (error) {
@@ -84,6 +100,7 @@ export async function serveDenoHttp(listen: HttpListen, handle: FetchHandler): P
     host: listen.host,
     port: server.addr.port ?? 0,
     async close(graceMs) {
+      for (const socket of webSockets) socket.goAway();
       if (graceMs === undefined) return server.shutdown();
       let timer: ReturnType<typeof setTimeout> | undefined;
       await new Promise<void>((resolve) => {

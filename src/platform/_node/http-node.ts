@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { defaultMessageBytes, UpgradeResponse } from "../../kit/websocket/upgrade-response.ts";
 import type { FetchHandler, HttpListen, Listener } from "../types.ts";
 import { plainAddress } from "./address.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { prepareSocketPath } from "./socket-path.ts";
 import { toWebStream } from "./web-stream.ts";
+import { type NodeWebSocket, onlyWebSockets, openNodeWebSocket } from "./websocket-node.ts";
 
 const headerTimeoutMs = 10_000;
 
@@ -85,12 +88,15 @@ export async function serveNodeHttp(listen: HttpListen, handle: FetchHandler): P
     noDelay: true,
     requestTimeout: 0,
     headersTimeout: headerTimeoutMs,
+    IncomingMessage: onlyWebSockets(http.IncomingMessage),
     ...(listen.maxHeaderBytes === undefined ? {} : { maxHeaderSize: listen.maxHeaderBytes }),
   };
-  const server = http.createServer(options, async (incoming, outgoing) => {
+  const webSockets = new Set<NodeWebSocket>();
+  const answerTo = async (incoming: IncomingMessage, outgoing: ServerResponse, upgrading?: Duplex): Promise<void> => {
     const abort = new AbortController();
+    const gone = () => abort.abort(new DOMException("the client went away", "AbortError"));
     outgoing.on("close", () => {
-      if (!outgoing.writableFinished) abort.abort(new DOMException("the client went away", "AbortError"));
+      if (!outgoing.writableFinished) gone();
     });
     outgoing.on("error", () => {});
     let request: Request;
@@ -110,11 +116,35 @@ export async function serveNodeHttp(listen: HttpListen, handle: FetchHandler): P
           return incoming.socket.remotePort;
         },
       };
-      await sendResponse(await handle(request, info), outgoing, incoming.method === "HEAD");
+      upgrading?.once("close", gone);
+      const answer = await handle(request, info);
+      upgrading?.off("close", gone);
+      if (answer instanceof UpgradeResponse && upgrading !== undefined) {
+        outgoing.detachSocket(incoming.socket);
+        await acceptWebSocket(answer, incoming, upgrading);
+      } else await sendResponse(answer, outgoing, incoming.method === "HEAD");
     } catch {
       if (outgoing.headersSent) outgoing.destroy();
       else outgoing.writeHead(500).end();
     }
+  };
+  const acceptWebSocket = async (answer: UpgradeResponse, incoming: IncomingMessage, socket: Duplex): Promise<void> => {
+    const limit = listen.maxMessageBytes ?? defaultMessageBytes;
+    const opened = await openNodeWebSocket(answer, incoming, socket, limit);
+    if (opened === undefined) return;
+    webSockets.add(opened);
+    socket.once("close", () => webSockets.delete(opened));
+  };
+  const server = http.createServer(options, (incoming, outgoing) => void answerTo(incoming, outgoing));
+  server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Uint8Array) => {
+    socket.on("error", () => {});
+    if (head.length > 0) socket.unshift(head);
+    // What a refusal is written with.
+    const outgoing = new http.ServerResponse(incoming);
+    outgoing.shouldKeepAlive = false;
+    outgoing.assignSocket(incoming.socket);
+    outgoing.on("finish", () => socket.end());
+    void answerTo(incoming, outgoing, socket);
   });
   if (listen.path !== undefined) await prepareSocketPath(listen.path);
   await new Promise<void>((resolve, reject) => {
@@ -127,6 +157,7 @@ export async function serveNodeHttp(listen: HttpListen, handle: FetchHandler): P
     host: listen.host,
     port: address !== null && typeof address === "object" ? address.port : 0,
     async close(graceMs) {
+      for (const socket of webSockets) socket.close(1001, "the server goes away");
       const done = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       const timer = graceMs === undefined ? undefined : setTimeout(() => server.closeAllConnections(), graceMs);
