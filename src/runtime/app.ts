@@ -9,6 +9,7 @@ import type { Options } from "../config/options.ts";
 import { InvocationFailure, type InvocationTarget } from "../kit/invocation.ts";
 import type { Platform } from "../platform/types.ts";
 import type { Log } from "../telemetry/ports.ts";
+import type { AppMeter } from "./app-meter.ts";
 
 /** The app of a sidecar: the ways into it, and whether it may be called. At most one of `http` and `grpc` is there. */
 export interface App {
@@ -35,6 +36,7 @@ export interface AppPorts {
   readonly log: Log;
   /** Around the calls of an app that speaks HTTP. */
   readonly pipeline?: AppMiddleware | undefined;
+  readonly meter?: AppMeter | undefined;
 }
 
 /** How often it is looked whether calls have ended, when the sidecar stops. */
@@ -46,7 +48,7 @@ export function isHttpApp(protocol: Options["app"]["protocol"]): boolean {
 }
 
 /** Opens the ways into the app that the options name; without a port there are none. */
-export async function createApp({ platform, options, log, pipeline }: AppPorts): Promise<App> {
+export async function createApp({ platform, options, log, pipeline, meter }: AppPorts): Promise<App> {
   const { app } = options;
   const isHttp = isHttpApp(app.protocol);
   const has = app.port > 0;
@@ -67,17 +69,19 @@ export async function createApp({ platform, options, log, pipeline }: AppPorts):
           ...common,
           protocol: app.protocol as "http" | "https" | "h2c",
           ...(pipeline !== undefined && { pipeline: [pipeline] }),
+          meter: meter?.http,
         })
       : undefined;
-  const grpc = has && !isHttp ? await openGrpcApp({ ...common, tls: app.protocol === "grpcs" }) : undefined;
+  const grpc =
+    has && !isHttp ? await openGrpcApp({ ...common, tls: app.protocol === "grpcs", meter: meter?.grpc }) : undefined;
   const scheme = app.protocol === "https" ? "https" : "http";
   const target =
     http === undefined ? grpc?.target : createHttpTarget(http, `${scheme}://${app.channelAddress}:${app.port}`);
   const turnedUnhealthy = Promise.withResolvers<void>();
 
   function probe(): ((signal: AbortSignal) => Promise<true | string>) | undefined {
-    if (http !== undefined) return httpProbe(http, app.health.path);
-    return grpc === undefined ? undefined : grpcProbe(grpc.channel);
+    if (http !== undefined) return httpProbe(http, app.health.path, platform.clock, meter?.httpProbe);
+    return grpc === undefined ? undefined : grpcProbe(grpc.channel, platform.clock, meter?.grpcProbe);
   }
 
   return {

@@ -16,6 +16,7 @@ import { createAnswerCommit } from "./answered-transaction.ts";
 import type { Faces } from "./apis.ts";
 import type { App } from "./app.ts";
 import { loadAppConfig } from "./app-config.ts";
+import type { AppMeter } from "./app-meter.ts";
 import type { NameResolution } from "./name-resolution.ts";
 import type { SidecarControl } from "./open-sidecar.ts";
 import { createOutboxRelay } from "./outbox-relay.ts";
@@ -43,6 +44,8 @@ export interface BlocksPorts {
   readonly app: App;
   readonly names: NameResolution;
   readonly appPipeline: AppMiddleware | undefined;
+  /** Absent: calls of the app are not counted. */
+  readonly meter: AppMeter | undefined;
 }
 
 /** The blocks of one sidecar, joined to each other and to its components. */

@@ -2,6 +2,7 @@ import { createHttpTarget } from "../blocks/invoke/app-http.ts";
 import { createConcurrencyLimit } from "../channel/app/concurrency-limit.ts";
 import type { AppMiddleware } from "../channel/app/http-app.ts";
 import { createHttpOrigin, type HttpOrigin } from "../channel/app/http-origin.ts";
+import type { HttpCallMeter } from "../channel/app/metered.ts";
 import type { HttpEndpoint, TlsDocument } from "../config/resource/http-endpoint.ts";
 import type { SecretStore } from "../driver/secretstore.ts";
 import type { PropertyItem } from "../host/component.ts";
@@ -26,6 +27,7 @@ export interface HttpEndpointsPorts {
   readonly pipeline?: readonly AppMiddleware[];
   /** and gives each service as many calls at once as the app. */
   readonly maxConcurrency?: number;
+  readonly meter?: HttpCallMeter | undefined;
 }
 
 /** In front of the TLS documents among the items to resolve, where no header can have it. */
@@ -69,6 +71,7 @@ export function createHttpEndpoints(ports: HttpEndpointsPorts): HttpEndpoints {
       followsRedirects: true,
       limit: createConcurrencyLimit(ports.maxConcurrency ?? 0),
       ...(ports.pipeline !== undefined && { pipeline: ports.pipeline }),
+      meter: ports.meter,
     });
     origins.add(origin);
     return createHttpTarget(origin, endpoint.baseUrl);

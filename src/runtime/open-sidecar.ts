@@ -7,10 +7,11 @@ import { createMetricsHandler } from "../telemetry/metrics-listener.ts";
 import { createResiliencyMetrics } from "../telemetry/resiliency-metrics.ts";
 import { createApis } from "./apis.ts";
 import { createApp } from "./app.ts";
+import { createAppMeter } from "./app-meter.ts";
 import { createBlocks } from "./blocks.ts";
 import { createSidecarComponents, driverContext } from "./components.ts";
 import { hostAddress, isLoopbackOnly } from "./host-address.ts";
-import { listenGrpc, listenHttp, placesOf } from "./listen.ts";
+import { listenGrpc, listenHttp, maxMessageBytes, placesOf } from "./listen.ts";
 import { createListeners, type Listeners } from "./listeners.ts";
 import { allowedComponents, readResources, unenforceable } from "./load-resources.ts";
 import { openNameResolution } from "./name-resolution.ts";
@@ -157,7 +158,9 @@ async function openSteps(
   const serverSteps = pipelineSteps(configuration.httpPipeline, components);
   const appSteps = pipelineSteps(configuration.appHttpPipeline, components);
   const appPipeline = appSteps && createAppPipeline(appSteps);
-  const app = await createApp({ platform, options, log, pipeline: appPipeline });
+  const isMeasured = options.metrics.enabled && configuration.metrics.enabled;
+  const meter = isMeasured ? createAppMeter(telemetry) : undefined;
+  const app = await createApp({ platform, options, log, pipeline: appPipeline, meter });
   opening.defer(() => app.close());
   const names = openNameResolution({
     shared,
@@ -180,6 +183,7 @@ async function openSteps(
     app,
     names,
     appPipeline,
+    meter,
   });
   opening.defer(() => blocks.close());
   const found = await change(resources.components);
@@ -198,9 +202,11 @@ async function openSteps(
   log.info(`API gRPC server is running on port ${grpcPort}`);
   // portable: the runtimes' own limit is 16 KiB at least; only a larger one has to be asked for.
   const headerBytes = options.readBufferSize + headerSlack;
-  const httpPlaces = placesOf(options.listenAddresses, options.httpPort, socket("http")).map((place) =>
-    headerBytes > runtimeHeaderBytes ? { ...place, maxHeaderBytes: headerBytes } : place,
-  );
+  const httpPlaces = placesOf(options.listenAddresses, options.httpPort, socket("http")).map((place) => ({
+    ...place,
+    maxMessageBytes: maxMessageBytes(options),
+    ...(headerBytes > runtimeHeaderBytes && { maxHeaderBytes: headerBytes }),
+  }));
   if (options.publicPort !== null) {
     const places = placesOf([options.publicListenAddress], options.publicPort);
     listeners.add("http", await listenHttp(platform, log, "the public HTTP server", places, apis.public));

@@ -1,3 +1,4 @@
+import type { GrpcInterceptor } from "../api/grpc/interceptor.ts";
 import { lazyStreams } from "../api/grpc/lazy.ts";
 import type { GrpcPart } from "../api/grpc/part.ts";
 import type { RawHandler } from "../api/grpc/raw.ts";
@@ -16,6 +17,7 @@ import type { AccessControl } from "../config/configuration.ts";
 import type { Resources } from "../config/load.ts";
 import type { Options } from "../config/options.ts";
 import type { Components } from "../host/components.ts";
+import type { Clock } from "../kit/clock.ts";
 import type { InvocationTarget } from "../kit/invocation.ts";
 import type { StreamHandler } from "../platform/types.ts";
 import type { PolicyProvider } from "../resiliency/provider.ts";
@@ -24,9 +26,11 @@ import { createAccessMetrics } from "../telemetry/access-metrics.ts";
 import { createInvokeMetrics } from "../telemetry/invoke-metrics.ts";
 import type { Log } from "../telemetry/ports.ts";
 import { type App, isHttpApp } from "./app.ts";
+import type { AppMeter } from "./app-meter.ts";
 import { hostAddress } from "./host-address.ts";
 import { createHttpEndpoints } from "./http-endpoints.ts";
 import { invokePolicies, proxyPolicy } from "./invoke-policies.ts";
+import { maxMessageBytes } from "./listen.ts";
 import type { LocalSidecar } from "./local-sidecars.ts";
 import type { NameResolution } from "./name-resolution.ts";
 import type { Shared } from "./shared.ts";
@@ -59,6 +63,7 @@ export interface InvokeWiring {
   readonly components: Pick<Components, "find">;
   /** Around the calls of services outside, as of an app that speaks HTTP. */
   readonly appPipeline: AppMiddleware | undefined;
+  readonly meter: AppMeter | undefined;
   readonly log: Log;
 }
 
@@ -135,16 +140,19 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
     };
   });
 
-  const pipeline = wiring.appPipeline === undefined ? {} : { pipeline: [wiring.appPipeline] };
+  const around = {
+    ...(wiring.appPipeline === undefined ? {} : { pipeline: [wiring.appPipeline] }),
+    meter: wiring.meter?.http,
+  };
   const { maxConcurrency } = options.app;
-  const origins = createHttpOrigins(platform, { limit: createConcurrencyLimit(maxConcurrency), ...pipeline });
+  const origins = createHttpOrigins(platform, { limit: createConcurrencyLimit(maxConcurrency), ...around });
   const endpoints = createHttpEndpoints({
     platform,
     endpoints: resources.httpEndpoints,
     secretStore: (name) => components.find("secretstores", name)?.instance,
     log,
     maxConcurrency,
-    ...pipeline,
+    ...around,
   });
   const baseUrls = new Map(resources.httpEndpoints.map(({ name, baseUrl }) => [name, baseUrl]));
   const invoke = createInvoke({
@@ -160,7 +168,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
     policies: invokePolicies(resiliency, options.maxBodySize, (id) => baseUrls.get(id)),
   });
   return {
-    fallback: invokeHttp(invoke),
+    fallback: invokeHttp(invoke, { clock, random: platform.random, maxMessageBytes: maxMessageBytes(options) }),
     async grpc() {
       const [{ invokeGrpc }, { api }] = await Promise.all([import("../blocks/invoke/grpc.ts"), proxy.get()]);
       return { part: invokeGrpc(invoke), unknown: api };
@@ -177,6 +185,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
         unknown,
         limits,
         clock,
+        interceptors: wiring.meter === undefined ? [] : [proxiedCalls(wiring.meter, clock)],
       });
     }),
     accept: {
@@ -197,6 +206,15 @@ function warnOfUnproven(control: AccessControl | null, log: Log): void {
   log.warn(
     `access control: without mTLS nothing proves who calls from another process: such calls get the defaultAction, ${control.defaultAction}; policies are for callers in this process`,
   );
+}
+
+/** compat: what peers proxy to the app counts as calls of a client (pkg/diagnostics/grpc_monitoring.go). */
+function proxiedCalls(meter: AppMeter, clock: Clock): GrpcInterceptor {
+  return (info) => {
+    if (info.header("dapr-callee-app-id") === undefined && info.header("dapr-app-id") === undefined) return undefined;
+    const start = clock.monotonic();
+    return ({ code }) => meter.proxied(info.path, code, clock.monotonic() - start);
+  };
 }
 
 function acceptOf(sidecar: LocalSidecar<LocalAccept> | undefined): LocalAccept | undefined {

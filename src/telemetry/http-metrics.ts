@@ -15,10 +15,16 @@ export interface HttpServerMetrics {
   ): void;
 }
 
-/** Counts requests that the sidecar sends to its app. */
+/** Counts requests that the sidecar sends to its app and to services outside; `path` is unescaped, without the query. */
 export interface HttpClientMetrics {
-  started(method: string, path: string, requestBytes: number): void;
-  completed(method: string, path: string, status: number, responseBytes: number, ms: number): void;
+  completed(
+    method: string,
+    path: string,
+    status: number,
+    requestBytes: number,
+    responseBytes: number,
+    ms: number,
+  ): void;
   /** A health probe of the app. */
   probed(status: number, ms: number): void;
 }
@@ -138,13 +144,19 @@ function serverMetrics(metrics: MetricsRegistry, label: Labels, buckets: readonl
   };
 }
 
+interface ClientSeries {
+  readonly method: string;
+  readonly status: number;
+  readonly sent: BoundHistogram;
+  readonly completed: BoundCounter;
+  readonly latency: BoundHistogram;
+}
+
 function clientMetrics(metrics: MetricsRegistry, label: Labels, buckets: readonly number[]): HttpClientMetrics {
   const sent = metrics.histogram("http_client_sent_bytes", "Size of request bodies sent to the app.", sizeBuckets);
-  const received = metrics.histogram(
-    "http_client_received_bytes",
-    "Size of response bodies from the app.",
-    sizeBuckets,
-  );
+  const received = metrics
+    .histogram("http_client_received_bytes", "Size of response bodies from the app.", sizeBuckets)
+    .bind({});
   const latency = metrics.histogram("http_client_roundtrip_latency", "Time for an answer of the app, in ms.", buckets);
   const completed = metrics.counter("http_client_completed_count", "HTTP requests that the app answered.");
   const probes = metrics.counter("http_healthprobes_completed_count", "Health probes of the app.");
@@ -153,15 +165,30 @@ function clientMetrics(metrics: MetricsRegistry, label: Labels, buckets: readonl
     "Time for a health probe of the app, in ms.",
     buckets,
   );
+  const series = new Map<string, ClientSeries[]>();
   return {
-    started(method, path, bytes) {
-      sent.observe({ method: label.method(method), path: label.clientPath(path), status: "" }, bytes);
-    },
-    completed(method, path, status, bytes, ms) {
-      const labels = { method: label.method(method), path: label.clientPath(path), status: String(status) };
-      completed.add(labels);
-      latency.observe(labels, ms);
-      received.observe({}, bytes);
+    completed(method, path, status, requestBytes, responseBytes, ms) {
+      const shownPath = label.clientPath(path);
+      let ofPath = series.get(shownPath);
+      if (ofPath === undefined) series.set(shownPath, (ofPath = []));
+      let found = ofPath.find((one) => one.status === status && one.method === method);
+      if (found === undefined) {
+        const common = { method: label.method(method), path: shownPath };
+        const labels = { ...common, status: String(status) };
+        found = {
+          method,
+          status,
+          // compat: sizes of requests have the label of a status without a value.
+          sent: sent.bind({ ...common, status: "" }),
+          completed: completed.bind(labels),
+          latency: latency.bind(labels),
+        };
+        ofPath.push(found);
+      }
+      found.sent.observe(requestBytes);
+      found.completed.add();
+      found.latency.observe(ms);
+      received.observe(responseBytes);
     },
     probed(status, ms) {
       probes.add({ status: String(status) });

@@ -21,10 +21,13 @@ function answer(socket: { write(text: string): unknown }, all: string): void {
   if (all.length < cut + 4 + length) return;
   const [, path = "", place = ""] = /^\S+ \/(\S*?)(?:\?(\S*))? HTTP/.exec(all) ?? [];
   const body = all.startsWith("HEAD") ? "" : "over";
-  if (path === "loop") socket.write("HTTP/1.1 302 Found\r\nlocation: /loop\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+  if (path === "loop")
+    socket.write("HTTP/1.1 302 Found\r\nlocation: /loop\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
   else if (/^30\d$/.test(path)) {
     const location = place === "" ? "" : `location: ${place}\r\n`;
-    socket.write(`HTTP/1.1 ${path} Moved\r\n${location}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
+    socket.write(
+      `HTTP/1.1 ${path} Moved\r\n${location}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+    );
   } else socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
 }
 

@@ -53,7 +53,7 @@ describe("the channel of an app", () => {
   it("sends the token with calls, not with probes", async () => {
     const { app, raw } = await start((socket, all) => isWhole(all) && socket.write(ok), { appToken: "secret" });
     await app.call(call("/a", { headers: [["dapr-api-token", "forged"]] }), forever);
-    assert.equal(await httpProbe(app, "healthz")(forever), true);
+    assert.equal(await httpProbe(app, "healthz", platform.clock)(forever), true);
     assert.match(raw.received[0]!, /\r\ndapr-api-token: secret\r\n/);
     assert.doesNotMatch(raw.received[0]!, /forged/);
     assert.match(raw.received[1]!, /^GET \/healthz HTTP/);
@@ -124,7 +124,7 @@ describe("the channel of an app", () => {
     const { app } = await start(
       (socket, all) => isWhole(all) && socket.write("HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n"),
     );
-    assert.equal(await httpProbe(app, "/h?x=1")(forever), "Health check failed with status code: 503");
+    assert.equal(await httpProbe(app, "/h?x=1", platform.clock)(forever), "Health check failed with status code: 503");
     const dead = createHttpAppChannel({
       platform,
       protocol: "http",
@@ -134,7 +134,7 @@ describe("the channel of an app", () => {
       appToken: "",
     });
     assert.match(
-      String(await httpProbe(dead, "/h")(forever)),
+      String(await httpProbe(dead, "/h", platform.clock)(forever)),
       /^Network error: Get "http:\/\/127.0.0.1:1\/h": dial tcp 127.0.0.1:1: connect: connection refused$/,
     );
   });

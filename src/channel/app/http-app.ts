@@ -4,6 +4,7 @@ import type { Platform, TcpConnect } from "../../platform/types.ts";
 import { createConcurrencyLimit } from "./concurrency-limit.ts";
 import { createHttp1Client, type HttpClient } from "./http1-client.ts";
 import { createHttp2AppClient } from "./http2-app-client.ts";
+import { type HttpCallMeter, metered } from "./metered.ts";
 
 /** A step around the call of an app, outermost first (Configuration `spec.appHttpPipeline`). */
 export type AppMiddleware = (
@@ -28,6 +29,7 @@ export interface HttpAppOptions {
   readonly pipeline?: readonly AppMiddleware[];
   /** Calls are refused with AppUnhealthy while this is false. */
   readonly isHealthy?: () => boolean;
+  readonly meter?: HttpCallMeter | undefined;
 }
 
 /** The channel of one app with what its owner asks of it. */
@@ -60,6 +62,8 @@ export function createHttpAppChannel(options: HttpAppOptions): HttpApp {
     const next = send;
     send = (call, signal) => middleware(call, signal, next);
   }
+
+  send = metered(send, options.platform.clock, options.meter);
 
   return {
     call: (call, signal) => (isHealthy() ? send(call, signal) : Promise.reject(new AppUnhealthy())),

@@ -5,6 +5,7 @@ import { type ConcurrencyLimit, createConcurrencyLimit } from "./concurrency-lim
 import { followRedirects } from "./follow-redirects.ts";
 import type { AppMiddleware } from "./http-app.ts";
 import { createHttp1Client, type HttpClient } from "./http1-client.ts";
+import { type HttpCallMeter, metered } from "./metered.ts";
 
 export interface HttpOriginOptions {
   readonly platform: Pick<Platform, "tcp" | "clock">;
@@ -19,6 +20,7 @@ export interface HttpOriginOptions {
   /** Places for calls at once, which several origins may share. */
   readonly limit?: ConcurrencyLimit;
   readonly pipeline?: readonly AppMiddleware[];
+  readonly meter?: HttpCallMeter | undefined;
 }
 
 /** An HTTP service outside, called in the way of an app. */
@@ -71,11 +73,12 @@ export function createHttpOrigin(options: HttpOriginOptions): HttpOrigin {
     const next = send;
     send = (call, signal) => middleware(call, signal, next);
   }
+  const measured = metered((call, signal) => send(inside(call), signal), clock, options.meter);
   const prefix = base.pathname.replace(/\/+$/, "");
   const inside = (call: HttpCall): HttpCall => (prefix === "" ? call : { ...call, path: `${prefix}${call.path}` });
 
   return {
-    call: (call, signal) => send(inside(call), signal),
+    call: measured,
     get connections() {
       let count = own.connections;
       for (const client of others.values()) count += client.connections;

@@ -14,7 +14,7 @@ const mostKept = 64;
 /** No origin at first; all of them share what is `around` their calls. */
 export function createHttpOrigins(
   platform: Pick<Platform, "tcp" | "clock">,
-  around: Pick<HttpOriginOptions, "limit" | "pipeline"> = {},
+  around: Pick<HttpOriginOptions, "limit" | "pipeline" | "meter"> = {},
 ): HttpOrigins {
   const kept = new Map<string, HttpOrigin>();
   return {
