@@ -99,7 +99,8 @@ async function adopt(request: ConsumerRequest, found: ConsumerInfo): Promise<Con
   const has = found.config as Readonly<Record<string, unknown>>;
   const isSame = wanted.every(([key, value]) => JSON.stringify(has[key]) === JSON.stringify(value));
   if (isSame) return found;
-  return request.api.putConsumer(request.stream, { ...found.config, ...changeable(request.settings) });
+  const changed = { ...found.config, ...changeable(request.settings) };
+  return toldAs(`changing consumer "${found.name}"`, request.api.putConsumer(request.stream, changed));
 }
 
 /** A topic as a part of a name. */
@@ -118,8 +119,7 @@ export async function setUpConsumer(request: ConsumerRequest): Promise<ConsumerI
   for (const name of [shared, `${shared}_${partOf(topic)}`]) {
     const found = await toldAs(what, api.consumer(stream, name));
     const info = found ?? (await toldAs(what, api.putConsumer(stream, configOf(request, name))));
-    if (info.config.filter_subject === topic)
-      return found === undefined ? info : await toldAs(what, adopt(request, found));
+    if (info.config.filter_subject === topic) return found === undefined ? info : await adopt(request, found);
     if (name === shared)
       log.info(`Consumer "${shared}" of stream "${stream}" is another topic's, "${topic}" has one of its own`);
   }

@@ -62,8 +62,9 @@ function authenticatorOf(library: NatsLibrary, credentials: NatsCredentials): Au
   return undefined;
 }
 
-function failure(settings: NatsLinkSettings, cause: unknown): DriverError {
-  const text = textOf(cause);
+function failure(settings: NatsLinkSettings, cause: unknown, lastEnd: string): DriverError {
+  const isVague = (cause as { code?: string }).code === "TIMEOUT" && lastEnd !== "";
+  const text = isVague ? lastEnd : textOf(cause);
   const where = `connecting to NATS at ${JSON.stringify(settings.servers.text)} failed`;
   if (/authorization|authentication/i.test(text) || (cause as { code?: string }).code === "AUTHORIZATION_VIOLATION")
     return new DriverError("unauthorized", `${where}: ${text}, check ${fieldsOf[settings.credentials.kind]}`, {
@@ -87,6 +88,10 @@ export async function openNats(settings: NatsLinkSettings, context: DriverContex
   const [first] = servers.servers;
   const known = new Map(servers.servers.map((server) => [hostAndPort(server), server]));
   const authenticator = authenticatorOf(library, settings.credentials);
+  let lastEnd = "";
+  const ended = (reason: string): void => {
+    lastEnd = reason;
+  };
   const options: ConnectionOptions & { wsFactory: (url: string) => Promise<object> } = {
     name: settings.name,
     servers: servers.servers.map((server) => `ws://${hostAndPort(server)}`),
@@ -104,7 +109,7 @@ export async function openNats(settings: NatsLinkSettings, context: DriverContex
       const place = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) };
       // A server that the others told of is reached in the way of the first.
       const server = known.get(hostAndPort(place)) ?? { ...first!, ...place };
-      const socket = await dialNats({ tcp, random: platform.random, tls }, server);
+      const socket = await dialNats({ tcp, random: platform.random, tls, ended }, server);
       return { socket, encrypted: false };
     },
   };
@@ -124,7 +129,7 @@ export async function openNats(settings: NatsLinkSettings, context: DriverContex
     );
     connection = await Promise.race([connecting, aborted]);
   } catch (cause) {
-    throw failure(settings, cause);
+    throw failure(settings, cause, lastEnd);
   }
   return linkOf(library, connection, servers.text, log);
 }

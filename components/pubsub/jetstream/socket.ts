@@ -25,6 +25,8 @@ export interface NatsSocket {
 export interface SocketPorts extends Pick<Platform, "random"> {
   readonly tcp: NonNullable<Platform["tcp"]>;
   readonly tls: NatsTls;
+  /** Hears why a connection ended; the client library only says that it took too long. */
+  ended?(reason: string): void;
 }
 
 const dialMs = 5000;
@@ -57,6 +59,7 @@ function dial(
   const end = () => {
     if (isOver) return;
     isOver = true;
+    ports.ended?.(message || "the server closed the connection");
     // The library waits for an answer until its limit unless it hears of an error first.
     socket.onerror?.({ message: message || "the connection was closed" });
     socket.onclose?.({ wasClean: message === "", reason: message });
