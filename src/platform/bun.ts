@@ -1,7 +1,6 @@
 import { createFiles } from "./_node/files.ts";
 import { serveBunHttp } from "./_node/http-bun.ts";
-import { connectHttp2 } from "./_node/http2-client.ts";
-import { serveHttp2 } from "./_node/http2-server.ts";
+import { createBunHttp2 } from "./_node/http2-bun.ts";
 import { lookupHost } from "./_node/lookup.ts";
 import { createProcessControl } from "./_node/process.ts";
 import { openBunSqlite } from "./_node/sqlite-bun.ts";
@@ -20,8 +19,7 @@ export function createBunPlatform(): Platform {
     clock: createSystemClock((timer) => (timer as NodeJS.Timeout).unref()),
     random: createSystemRandom(),
     serveHttp: serveBunHttp,
-    serveHttp2,
-    connectHttp2,
+    ...createBunHttp2(),
     storageThread: startBunStorageThread,
     sqlite: openBunSqlite,
     files: createFiles(),

@@ -1,5 +1,5 @@
 import type { ClientHttp2Session, OutgoingHttpHeaders } from "node:http2";
-import { isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { ClientStream, ClientStreamHandlers, Http2Client, Http2Connect } from "../types.ts";
 import { type ClientConnection, Http2ClientStream, streamError } from "./http2-client-stream.ts";
 import { createKick } from "./http2-kick.ts";
@@ -16,16 +16,18 @@ interface Connection extends ClientConnection {
   draining: boolean;
 }
 
+/** Loaded with the first connection: on Bun it is a good part of the time to start. */
+const net = () => process.getBuiltinModule("node:net");
+
 function openSocket(options: Http2Connect): Socket {
   if (options.tls === undefined) {
-    const net = process.getBuiltinModule("node:net");
     return options.path === undefined
-      ? net.connect({ host: options.host, port: options.port, noDelay: true })
-      : net.connect({ path: options.path });
+      ? net().connect({ host: options.host, port: options.port, noDelay: true })
+      : net().connect({ path: options.path });
   }
   const { ca, key, cert, servername, insecure, verifyPeer } = options.tls;
   // portable: an IP address as server name is refused by Bun, and RFC 6066 forbids it anyway.
-  const name = servername ?? (isIP(options.host) === 0 ? options.host : undefined);
+  const name = servername ?? (net().isIP(options.host) === 0 ? options.host : undefined);
   return process.getBuiltinModule("node:tls").connect({
     ...(options.path === undefined ? { host: options.host, port: options.port } : { path: options.path }),
     ca,
@@ -68,7 +70,7 @@ export function connectHttp2(options: Http2Connect): Http2Client {
     const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
     const scheme = options.tls === undefined ? "http" : "https";
     const host = options.path === undefined ? options.host : "localhost";
-    const session = http2.connect(`${scheme}://${isIP(host) === 6 ? `[${host}]` : host}:${options.port || 80}`, {
+    const session = http2.connect(`${scheme}://${net().isIP(host) === 6 ? `[${host}]` : host}:${options.port || 80}`, {
       createConnection: () => openSocket(options),
       settings: { enablePush: false, initialWindowSize: streamWindow },
       ...limits,

@@ -1,5 +1,4 @@
 import { lstat, unlink } from "node:fs/promises";
-import { connect } from "node:net";
 
 /** Removes a socket file that a dead process left behind. Fails when someone listens there or the path is another kind of file. */
 export async function prepareSocketPath(path: string): Promise<void> {
@@ -7,7 +6,7 @@ export async function prepareSocketPath(path: string): Promise<void> {
   if (found === null) return;
   if (!found.isSocket()) throw new Error(`listening on "${path}" failed: a file that is not a socket is there`);
   const alive = await new Promise<boolean>((resolve) => {
-    const probe = connect(path);
+    const probe = process.getBuiltinModule("node:net").connect(path);
     probe.once("connect", () => {
       probe.destroy();
       resolve(true);

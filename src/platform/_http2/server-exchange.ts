@@ -1,0 +1,116 @@
+import type { HeaderList, ServerStream } from "../types.ts";
+import { errorCode } from "./frame.ts";
+import type { FrameWriter } from "./frame-writer.ts";
+import type { Http2Stream } from "./stream.ts";
+
+type ResponseHeaders = HeaderList & { readonly ":status": string };
+
+/** A stream of a server's connection as the contract has it. */
+export class ServerExchange implements ServerStream {
+  readonly headers: HeaderList;
+  readonly remoteAddress: string;
+  onData: ((chunk: Uint8Array) => void) | null = null;
+  onEnd: ((trailers: HeaderList) => void) | null = null;
+  onReset: ((code: number) => void) | null = null;
+  onDrain: (() => void) | null = null;
+  readonly #stream: Http2Stream;
+  readonly #writer: FrameWriter;
+  /** Response headers that are not sent yet, so that a bare `end` in the same turn makes one frame of both. */
+  #held: ResponseHeaders | null = null;
+  #responded = false;
+  #ended = false;
+
+  constructor(stream: Http2Stream, headers: HeaderList, writer: FrameWriter, remoteAddress: string) {
+    this.#stream = stream;
+    this.#writer = writer;
+    this.headers = headers;
+    this.remoteAddress = remoteAddress;
+    stream.events = {
+      onData: (chunk) => this.onData?.(chunk),
+      onEnd: (trailers) => this.onEnd?.(trailers),
+      onReset: (code) => {
+        this.#held = null;
+        if (!stream.localEnded) this.onReset?.(code);
+      },
+      onDrain: () => this.onDrain?.(),
+      onSent: () => this.#sent(),
+    };
+  }
+
+  get path(): string {
+    return (this.headers[":path"] as string | undefined) ?? "";
+  }
+  get method(): string {
+    return (this.headers[":method"] as string | undefined) ?? "";
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  respond(headers: ResponseHeaders): void {
+    if (this.#responded || this.#stream.isGone) return;
+    this.#responded = true;
+    this.#held = headers;
+    queueMicrotask(() => {
+      if (this.#held !== null) this.#guarded(() => this.#sendHeaders(false));
+    });
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#ended || this.#stream.isGone) return true;
+    if (this.#held !== null) this.#sendHeaders(false);
+    return this.#stream.write(chunk);
+  }
+
+  end(trailers?: HeaderList): void {
+    if (this.#ended || this.#stream.isGone) return;
+    this.#ended = true;
+    if (this.#held !== null) {
+      this.#sendHeaders(trailers === undefined);
+      if (trailers === undefined) return;
+    }
+    this.#guarded(() => this.#stream.end(trailers));
+  }
+
+  reset(code: number): void {
+    this.#held = null;
+    this.#stream.reset(code);
+  }
+
+  /** Resets the stream and tells its handler. */
+  cut(code: number): void {
+    if (this.#stream.isGone) return;
+    const tell = !this.#stream.localEnded;
+    this.reset(code);
+    if (tell) this.onReset?.(code);
+  }
+
+  #sendHeaders(endStream: boolean): void {
+    const headers = this.#held as ResponseHeaders;
+    this.#held = null;
+    this.#writer.headers(this.#stream.id, headers, endStream);
+    if (endStream) this.#stream.endedWithHeaders();
+  }
+
+  /** A request that is still coming is of no use any more: RFC 9113 8.1 asks to stop it. */
+  #sent(): void {
+    const stream = this.#stream;
+    if (stream.remoteEnded) return;
+    setImmediate(() => {
+      if (!stream.remoteEnded) stream.reset(errorCode.noError);
+    });
+  }
+
+  /** Runs something that throws for headers that HTTP/2 forbids, when no caller is there to catch it. */
+  #guarded(send: () => void): void {
+    try {
+      send();
+    } catch {
+      this.cut(errorCode.internal);
+    }
+  }
+}
