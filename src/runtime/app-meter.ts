@@ -18,19 +18,26 @@ export interface AppMeter {
 /** compat: the status that upstream counts for a call without an answer. */
 const noAnswer = 500;
 
-/** Joins the channels of a sidecar to its registry. */
+/** Joins the channels of a sidecar to its registry. compat: times are whole milliseconds. */
 export function createAppMeter({ http, registry, latencyBuckets }: Telemetry): AppMeter {
   const { client } = http;
   const grpc = createGrpcClientMetrics(registry, latencyBuckets);
   return {
     http(call, reply, ms) {
       const { method, path } = call;
-      client.completed(method, unescaped(path), reply?.status ?? noAnswer, bytesOf(call), bytesOf(reply), ms);
+      client.completed(
+        method,
+        unescaped(path),
+        reply?.status ?? noAnswer,
+        bytesOf(call),
+        bytesOf(reply),
+        Math.trunc(ms),
+      );
     },
-    grpc: (path, code, sent, received, ms) => grpc.completed(path, code, sent, received, ms),
-    proxied: (path, code, ms) => grpc.streamed(path, code, ms),
-    httpProbe: (status, ms) => client.probed(status, ms),
-    grpcProbe: (code, ms) => grpc.probed(code, ms),
+    grpc: (path, code, sent, received, ms) => grpc.completed(path, code, sent, received, Math.trunc(ms)),
+    proxied: (path, code, ms) => grpc.streamed(path, code, Math.trunc(ms)),
+    httpProbe: (status, ms) => client.probed(status, Math.trunc(ms)),
+    grpcProbe: (code, ms) => grpc.probed(code, Math.trunc(ms)),
   };
 }
 

@@ -2,9 +2,8 @@ import { AppUnreachable } from "../../kit/app-channel.ts";
 import type { HeaderLines, HttpCall, HttpReply } from "../../kit/http-message.ts";
 import type { HttpClient } from "./http1-client.ts";
 
-/** Answers that name another place. Those of the second kind want the same request there, body and all. */
-const changing: ReadonlySet<number> = new Set([301, 302, 303]);
-const repeating: ReadonlySet<number> = new Set([307, 308]);
+/** compat: 307 and 308 want the same request once more, body and all; upstream cannot send it again and hands them on. */
+const followed: ReadonlySet<number> = new Set([301, 302, 303]);
 const mostRedirects = 10;
 
 /** What the next host must not see when it is another one. */
@@ -12,8 +11,8 @@ const ownHeaders: ReadonlySet<string> = new Set(["authorization", "cookie", "coo
 const bodyHeaders = /^content-|^transfer-encoding$/i;
 
 /**
- * Sends a request and goes where its answers send it, as Go's client does: at most ten times, as a GET after 301 to 303, and never
- * with a body. `origin` is where the first request goes, `clientAt` gives the client of any URL.
+ * Sends a request and goes where its answers send it, as Go's client does: from 301 to 303, at most ten
+ * times, with a GET without a body. `origin` is where the first request goes, `clientAt` gives the client of any URL.
  */
 export function followRedirects(origin: string, clientAt: (url: URL) => Pick<HttpClient, "request">) {
   return async (first: HttpCall, signal: AbortSignal, finished: () => void): Promise<HttpReply> => {
@@ -28,8 +27,7 @@ export function followRedirects(origin: string, clientAt: (url: URL) => Pick<Htt
           throw error;
         });
       const location = locationOf(reply);
-      const isRepeated = repeating.has(reply.status) && call.body === null;
-      if (location === undefined || !(changing.has(reply.status) || isRepeated)) {
+      if (location === undefined || !followed.has(reply.status)) {
         turn.keep();
         return reply;
       }
@@ -44,7 +42,7 @@ export function followRedirects(origin: string, clientAt: (url: URL) => Pick<Htt
       if (!URL.canParse(location, from)) return fail("the place of the redirect is no URL");
       const next = new URL(location, from);
       if (!/^https?:$/.test(next.protocol)) return fail(`unsupported protocol scheme "${next.protocol.slice(0, -1)}"`);
-      call = redirected(call, from, next, isRepeated);
+      call = redirected(call, from, next);
       url = next;
     }
   };
@@ -71,16 +69,15 @@ function locationOf({ headers }: HttpReply): string | undefined {
   return found === "" ? undefined : found;
 }
 
-function redirected(call: HttpCall, from: URL, next: URL, isRepeated: boolean): HttpCall {
+function redirected(call: HttpCall, from: URL, next: URL): HttpCall {
   const isSame = from.origin === next.origin;
   const keeps = (name: string): boolean => {
     const lower = name.toLowerCase();
-    return (isSame || !ownHeaders.has(lower)) && (isRepeated || !bodyHeaders.test(lower)) && lower !== "host";
+    return (isSame || !ownHeaders.has(lower)) && !bodyHeaders.test(lower) && lower !== "host";
   };
   const headers = call.headers.filter(([name]) => keeps(name));
-  const method = isRepeated || call.method === "HEAD" ? call.method : "GET";
   return {
-    method,
+    method: call.method === "HEAD" ? "HEAD" : "GET",
     path: next.pathname,
     query: next.search.slice(1),
     headers: withReferer(headers, from, next),
