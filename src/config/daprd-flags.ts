@@ -45,7 +45,7 @@ export const daprdFlags = Object.freeze({
   "dapr-http-max-request-size": flag.integer(4, "Largest request body in MB", {
     deprecated: "use '--max-body-size 4Mi'",
   }),
-  "read-buffer-size": flag.text("4Ki", "Largest header block of an HTTP request"),
+  "read-buffer-size": flag.text("4Ki", "Largest header block of an HTTP request; 4 KiB more are tolerated"),
   "dapr-http-read-buffer-size": flag.integer(4, "Largest header block in KB", {
     deprecated: "use '--read-buffer-size 4Ki'",
   }),

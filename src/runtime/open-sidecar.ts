@@ -64,7 +64,6 @@ export interface SidecarControl {
 }
 /** What upstream tolerates beyond its read buffer. */
 const headerSlack = 4096;
-const runtimeHeaderBytes = 16_384;
 
 /** Brings one sidecar up; what was opened is closed in reverse when a later step fails. */
 export async function openSidecar(
@@ -200,15 +199,18 @@ async function openSteps(
   const grpcPlaces = placesOf(options.listenAddresses, options.grpcPort, socket("grpc"));
   const grpcPort = listeners.add("grpc", await listenGrpc(platform, log, "the gRPC API", grpcPlaces, apis.grpc)).port;
   log.info(`API gRPC server is running on port ${grpcPort}`);
-  // portable: the runtimes' own limit is 16 KiB at least; only a larger one has to be asked for.
-  const headerBytes = options.readBufferSize + headerSlack;
+  // portable: Deno's own limit holds there.
+  const maxHeaderBytes = options.readBufferSize + headerSlack;
   const httpPlaces = placesOf(options.listenAddresses, options.httpPort, socket("http")).map((place) => ({
     ...place,
     maxMessageBytes: maxMessageBytes(options),
-    ...(headerBytes > runtimeHeaderBytes && { maxHeaderBytes: headerBytes }),
+    maxHeaderBytes,
   }));
   if (options.publicPort !== null) {
-    const places = placesOf([options.publicListenAddress], options.publicPort);
+    const places = placesOf([options.publicListenAddress], options.publicPort).map((place) => ({
+      ...place,
+      maxHeaderBytes,
+    }));
     listeners.add("http", await listenHttp(platform, log, "the public HTTP server", places, apis.public));
   }
   const httpPort = listeners.add("http", await listenHttp(platform, log, "the HTTP API", httpPlaces, apis.http)).port;
