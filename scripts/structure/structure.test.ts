@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { checkCycles, checkLayers } from "./check-layers.ts";
+import { checkStart } from "./check-start.ts";
 import { checkSizes, checkText } from "./check-text.ts";
 import { readSourceTree, type SourceFile } from "./source-tree.ts";
 
@@ -15,6 +16,7 @@ test("the tree was read", () => {
 });
 test("layers hold", () => assert.deepEqual(checkLayers(product), []));
 test("no import cycles", () => assert.deepEqual(checkCycles(everything), []));
+test("the start loads nothing heavy", () => assert.deepEqual(checkStart(product), []));
 test("no file over the size limit", () => assert.deepEqual(checkSizes(everything).faults, []));
 test("house rules hold", () => assert.deepEqual(checkText(everything), []));
 
@@ -33,5 +35,7 @@ test("the checks can fail", () => {
     1,
   );
   assert.equal(checkSizes([file("src/x.ts", "\n".repeat(500))]).faults.length, 1);
+  const heavy = { target: "yaml", isRelative: false, isType: false, isLazy: false };
+  assert.equal(checkStart([file("a.ts", "", [heavy])], ["a.ts"]).length, 1);
   assert.equal(checkText([file("src/kit/a.ts", "const now = Date.now();")]).length, 1);
 });

@@ -3,9 +3,10 @@ import type { RawTarget } from "../blocks/invoke/grpc-proxy.ts";
 import type { GrpcApp, GrpcAppOptions } from "../channel/app/grpc-app.ts";
 import { type AppHealth, createAppHealth } from "../channel/app/health.ts";
 import { type AppMiddleware, createHttpAppChannel, type HttpApp } from "../channel/app/http-app.ts";
-import { grpcProbe, httpProbe } from "../channel/app/probe.ts";
+import { httpProbe, type ProbeMeter } from "../channel/app/probe.ts";
 import { waitForApp } from "../channel/app/wait-for-app.ts";
 import type { Options } from "../config/options.ts";
+import type { Clock } from "../kit/clock.ts";
 import { InvocationFailure, type InvocationTarget } from "../kit/invocation.ts";
 import type { Platform } from "../platform/types.ts";
 import type { Log } from "../telemetry/ports.ts";
@@ -81,7 +82,7 @@ export async function createApp({ platform, options, log, pipeline, meter }: App
 
   function probe(): ((signal: AbortSignal) => Promise<true | string>) | undefined {
     if (http !== undefined) return httpProbe(http, app.health.path, platform.clock, meter?.httpProbe);
-    return grpc === undefined ? undefined : grpcProbe(grpc.channel, platform.clock, meter?.grpcProbe);
+    return grpc?.probe(platform.clock, meter?.grpcProbe);
   }
 
   return {
@@ -141,11 +142,16 @@ export async function createApp({ platform, options, log, pipeline, meter }: App
 }
 
 /** What gRPC needs is loaded only for apps that speak it. */
-async function openGrpcApp(options: GrpcAppOptions): Promise<{ channel: GrpcApp; target: InvocationTarget }> {
-  const [{ createGrpcAppChannel }, { createGrpcTarget }] = await Promise.all([
+async function openGrpcApp(options: GrpcAppOptions) {
+  const [{ createGrpcAppChannel }, { grpcProbe }, { createGrpcTarget }] = await Promise.all([
     import("../channel/app/grpc-app.ts"),
+    import("../channel/app/grpc-probe.ts"),
     import("../blocks/invoke/app-grpc.ts"),
   ]);
   const channel = createGrpcAppChannel(options);
-  return { channel, target: createGrpcTarget(channel) };
+  return {
+    channel,
+    target: createGrpcTarget(channel),
+    probe: (clock: Clock, meter: ProbeMeter) => grpcProbe(channel, clock, meter),
+  };
 }
