@@ -48,7 +48,7 @@ const graceMs = 1000;
 export function createHttp1Client(options: Http1ClientOptions): HttpClient {
   const { tcp, clock, connect } = options;
   const maxConnections = options.maxConnections ?? 1024;
-  const maxIdle = options.maxIdle ?? 64;
+  const maxIdle = options.maxIdle ?? 256;
   const idleMs = options.idleMs ?? 90_000;
   const authority =
     options.authority ?? (connect.path === undefined ? hostPort(connect.host, connect.port) : "localhost");
@@ -112,7 +112,9 @@ export function createHttp1Client(options: Http1ClientOptions): HttpClient {
   };
   const place = (exchange: Exchange): void => {
     const now = clock.monotonic();
-    for (let last = idle.pop(); last !== undefined; last = idle.pop()) {
+    // An upgrade cannot be sent twice, so that it takes no connection which the peer may just have closed.
+    const { upgrade } = exchange.call;
+    for (let last = upgrade === undefined ? idle.pop() : undefined; last !== undefined; last = idle.pop()) {
       if (last.until > now) {
         last.connection.start(exchange);
         return;
