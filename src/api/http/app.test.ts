@@ -214,6 +214,16 @@ test("cross-origin rules", async () => {
   assert.equal((await api({ allowedOrigins: "*" })("OPTIONS", "/v1.0/metadata")).status, 404);
 });
 
+test("a page of a foreign origin gets no WebSocket where origins are listed", async () => {
+  const asked = (origin: string) => ({ headers: { upgrade: "websocket", connection: "Upgrade", origin } });
+  const listed = api({ allowedOrigins: "http://app.example" });
+  const refused = await listed("GET", "/v1.0/healthz", asked("http://evil"));
+  assert.equal(refused.status, 403);
+  assert.equal(await refused.text(), "origin not allowed\n");
+  assert.equal((await listed("GET", "/v1.0/healthz", asked("http://app.example"))).status, 204);
+  assert.equal((await api({ allowedOrigins: "*" })("GET", "/v1.0/healthz", asked("http://evil"))).status, 204);
+});
+
 test("trace headers", async () => {
   const parent = `00-${"1".repeat(32)}-${"2".repeat(16)}-01`;
   const headers = { traceparent: parent, tracestate: "a=1" };

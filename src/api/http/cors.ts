@@ -1,4 +1,6 @@
+import { asksForWebSocket } from "../../kit/websocket/handshake.ts";
 import type { HeaderView } from "../../platform/types.ts";
+import { type HttpAnswer, textError } from "./answer.ts";
 import type { HeaderEdits } from "./whole-answer.ts";
 
 /** What the rules look at. */
@@ -6,8 +8,11 @@ type Asked = { readonly method: string; readonly headers: HeaderView };
 
 /** Cross-origin rules of a listener: which requests it answers itself, and which headers it adds to other answers. */
 export interface Cors {
-  /** The answer to a preflight; undefined when the request is none. */
-  preflight(request: Asked): Response | undefined;
+  /**
+   * The answer to a preflight, or the refusal of a WebSocket for a foreign page, which browsers leave to the server; undefined for
+   * any other request.
+   */
+  preflight(request: Asked): HttpAnswer | undefined;
   /** Adds what an ordinary answer to the request carries. */
   decorate(request: Asked, headers: HeaderEdits): void;
 }
@@ -36,9 +41,15 @@ export function createCors(allowedOrigins: string): Cors | null {
     return fits ? origin : undefined;
   }
 
+  function isForeignSocket({ method, headers }: Asked): boolean {
+    if (isOpen || !asksForWebSocket(method, headers)) return false;
+    const origin = headers.get("origin");
+    return origin !== null && allowed(origin) === undefined;
+  }
+
   return {
     preflight(request) {
-      if (!isPreflight(request)) return undefined;
+      if (!isPreflight(request)) return isForeignSocket(request) ? textError(403, "origin not allowed") : undefined;
       const method = request.headers.get("access-control-request-method") ?? "";
       const headers = new Headers({ vary: "Origin" });
       headers.append("vary", "Access-Control-Request-Method");
