@@ -1,15 +1,64 @@
 import type { ComponentResource, PropertyItem } from "../host/component.ts";
 
-/** Component types that live on a server, and the embedded type that can stand in for each on one machine. */
-const standIns: Readonly<
-  Record<string, { readonly type: string; readonly address: readonly string[]; readonly keeps: readonly string[] }>
-> = {
-  "state.redis": {
-    type: "state.sqlite",
+type Setting = (key: string) => string | undefined;
+
+/** A component type that lives on a server, and what stands in for it on one machine. */
+interface StandIn {
+  readonly type: "state.sqlite" | "pubsub.embedded";
+  /** Properties that name the server, the first that has a value counts; with several servers there are commas between. */
+  readonly address: readonly string[];
+  readonly port: number;
+  /** Properties of the stand-in that come from those of the server's component. */
+  readonly settings?: (of: Setting) => Readonly<Record<string, string | undefined>>;
+}
+
+/** The properties that the runtime reads, whatever the store or broker is. Lower case. */
+const runtimeProperties: Readonly<Record<StandIn["type"], readonly string[]>> = {
+  "state.sqlite": [
+    "keyprefix",
+    "actorstatestore",
+    "primaryencryptionkey",
+    "secondaryencryptionkey",
+    "outboxpublishpubsub",
+    "outboxpublishtopic",
+    "outboxpubsub",
+    "outboxdiscardwhenmissingstate",
+  ],
+  "pubsub.embedded": ["allowedtopics", "publishingscopes", "subscriptionscopes", "protectedtopics"],
+};
+
+const mqtt: StandIn = { type: "pubsub.embedded", address: ["url"], port: 1883 };
+const standIns: Readonly<Record<string, StandIn>> = {
+  "state.redis": { type: "state.sqlite", address: ["redishost"], port: 6379 },
+  "pubsub.redis": {
+    type: "pubsub.embedded",
     address: ["redishost"],
-    keeps: ["keyprefix", "actorstatestore", "primaryencryptionkey", "secondaryencryptionkey"],
+    port: 6379,
+    settings: (of) => ({ consumerID: of("consumerid") }),
   },
-  "pubsub.redis": { type: "pubsub.embedded", address: ["redishost"], keeps: ["consumerid"] },
+  "pubsub.jetstream": {
+    type: "pubsub.embedded",
+    address: ["natsurl"],
+    port: 4222,
+    settings: (of) => ({
+      consumerID: of("durablename") ?? of("queuegroupname"),
+      concurrencyMode: of("concurrency") ?? of("concurrencymode") ?? "single",
+    }),
+  },
+  "pubsub.kafka": {
+    type: "pubsub.embedded",
+    address: ["brokers"],
+    port: 9092,
+    settings: (of) => ({ consumerID: of("consumergroup") ?? of("consumerid") }),
+  },
+  "pubsub.rabbitmq": {
+    type: "pubsub.embedded",
+    address: ["connectionstring", "host", "hostname"],
+    port: 5672,
+    settings: (of) => ({ consumerID: of("consumerid"), concurrencyMode: of("concurrencymode") }),
+  },
+  "pubsub.mqtt": mqtt,
+  "pubsub.mqtt3": mqtt,
 };
 
 /** A component that names a server on this machine. */
@@ -23,44 +72,46 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\./.test(host);
 }
 
-function splitAddress(text: string): { host: string; port: number } | undefined {
-  const match = /^(?:\w+:\/\/)?(?:[^@]*@)?\[?([^\]:]+|::1)\]?(?::(\d+))?$/.exec(text.trim());
-  if (match === null) return undefined;
-  return { host: match[1] ?? "", port: Number(match[2] ?? 6379) };
+function splitAddress(text: string, port: number): { host: string; port: number } | undefined {
+  const match = /^(?:\w+:\/\/)?(?:[^@]*@)?\[?([^\]:/?]+|::1)\]?(?::(\d+))?(?:[/?].*)?$/.exec(text.trim());
+  return match === null ? undefined : { host: match[1] ?? "", port: Number(match[2] ?? port) };
 }
 
-const settingOf = (metadata: readonly PropertyItem[], key: string): string | undefined =>
-  metadata.find((item) => item.name.toLowerCase() === key)?.value;
+function settingOf(metadata: readonly PropertyItem[]): Setting {
+  return (key) => metadata.find((item) => item.name.toLowerCase() === key)?.value || undefined;
+}
 
-/** Those components whose only server is a loopback address and which the embedded engine could serve. */
+/** Those components whose servers are all on this machine and which the embedded engine could serve, with the first server of each. */
 export function localServers<R extends ComponentResource>(resources: readonly R[]): LocalServer<R>[] {
   return resources.flatMap((resource) => {
     const standIn = standIns[resource.type.toLowerCase()];
-    const raw = standIn?.address
-      .map((key) => settingOf(resource.metadata, key))
-      .find((value) => value !== undefined && value !== "");
-    const address = raw === undefined || raw.includes(",") ? undefined : splitAddress(raw);
-    return address !== undefined && isLoopback(address.host) ? [{ resource, ...address }] : [];
+    if (standIn === undefined) return [];
+    const of = settingOf(resource.metadata);
+    const raw = standIn.address.map(of).find((value) => value !== undefined) ?? "";
+    const addresses = raw.split(",").map((text) => splitAddress(text, standIn.port));
+    const [first] = addresses;
+    const isHere = addresses.every((address) => address !== undefined && isLoopback(address.host));
+    return first !== undefined && isHere ? [{ resource, ...first }] : [];
   });
 }
 
-/** The same component on the embedded engine: name and API stay, the server's settings go. */
+/** The same component on the embedded engine: name, API and what the runtime reads stay, the server's settings go. */
 export function onEmbeddedEngine(resource: ComponentResource, dataDir: string): ComponentResource {
   const standIn = standIns[resource.type.toLowerCase()];
   if (standIn === undefined) return resource;
-  const kept = resource.metadata.filter((item) => standIn.keeps.includes(item.name.toLowerCase()));
-  const place: PropertyItem =
-    standIn.type === "state.sqlite"
-      ? { name: "connectionString", value: `${dataDir}/pillion.db` }
-      : { name: "path", value: `${dataDir}/pillion.db` };
-  const table: PropertyItem[] =
-    standIn.type === "state.sqlite"
-      ? [
-          { name: "tableName", value: tableOf(resource.name) },
-          { name: "metadataTableName", value: `${tableOf(resource.name)}_metadata` },
-        ]
-      : [];
-  return { ...resource, type: standIn.type, version: "v1", metadata: [...kept, place, ...table] };
+  const { type, settings } = standIn;
+  const kept = resource.metadata.filter((item) => runtimeProperties[type].includes(item.name.toLowerCase()));
+  const file = `${dataDir}/pillion.db`;
+  const properties: Readonly<Record<string, string | undefined>> =
+    type === "pubsub.embedded"
+      ? { path: file, ...settings?.(settingOf(resource.metadata)) }
+      : {
+          connectionString: file,
+          tableName: tableOf(resource.name),
+          metadataTableName: `${tableOf(resource.name)}_metadata`,
+        };
+  const own = Object.entries(properties).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
+  return { ...resource, type, version: "v1", metadata: [...kept, ...own] };
 }
 
 /** A table of its own for each replaced store, so that two Redis stores stay two stores; letters and digits only. */

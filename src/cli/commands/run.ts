@@ -10,7 +10,7 @@ export const runCommand: Command = {
   summary: "Run apps with a runtime beside them",
   about: [
     "Starts a runtime (a sidecar) and the command beside it. The app finds the runtime through DAPR_HTTP_PORT and DAPR_GRPC_PORT; the runtime reaches the app on --app-port. Ctrl+C ends the app, then the runtime; a second one ends both at once. The exit code is the app's. Without a command the runtime runs alone, for an app that you start yourself.",
-    "Without resource files there are two durable components: the state store statestore and the pub/sub pubsub, kept in the data folder. Files come from --resources-path, else from the folder components of the data folder. Components that name a Redis on this machine run without it when --local is given.",
+    "Without resource files there are two durable components: the state store statestore and the pub/sub pubsub, kept in the data folder. Files come from --resources-path, else from the folder components of the data folder. Components that name a Redis, NATS, Kafka, RabbitMQ or MQTT server on this machine run without it when --local is given.",
     "Resource files may change meanwhile: components and subscriptions are taken up as they are, for others the runtime of that app starts anew on its ports, and the app goes on.",
     "Apps of several runs with the same data folder find each other by id. Everything listens on 127.0.0.1 only.",
     "A template (--run-file) runs several apps at once, in one process that serves all of them.",
