@@ -40,9 +40,19 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/publish.ts")).publishCommand,
   },
   {
+    name: "topics",
+    summary: "Look into the topics of the embedded broker, replay and redeliver",
+    load: async () => (await import("./commands/topics.ts")).topicsCommand,
+  },
+  {
     name: "check",
     summary: "Check resource files without starting anything",
     load: async () => (await import("./commands/check.ts")).checkCommand,
+  },
+  {
+    name: "component",
+    summary: "Serve a built-in driver to other runtimes as a pluggable component",
+    load: async () => (await import("./commands/component.ts")).componentCommand,
   },
   {
     name: "daprd",

@@ -12,6 +12,8 @@ export interface Command {
   readonly about: readonly string[];
   /** What it is for, and the command line. */
   readonly examples: readonly (readonly [string, string])[];
+  /** Words that its first argument can be, for the shells' completion. */
+  readonly actions?: readonly string[];
   readonly flags: FlagTable;
   /** Answers the exit code. Throws ConfigError for what the user gave wrong, CommandError for what failed. */
   run(program: Program, args: readonly string[]): Promise<number>;

@@ -21,7 +21,8 @@ const flagWords = (command: Command): string[] => [
   ),
   "--help",
 ];
-const argumentWords = (command: Command): readonly string[] => (command.name === "completion" ? shells : []);
+const argumentWords = (command: Command): readonly string[] =>
+  command.name === "completion" ? shells : (command.actions ?? []);
 
 function bash(commands: readonly Command[]): string {
   const cases = commands.map(

@@ -1,5 +1,6 @@
 import type { Catalog } from "../driver/define.ts";
 import type { Platform } from "../platform/types.ts";
+import type { serveComponent } from "../runtime/component-server.ts";
 import type { defaultComponents } from "../runtime/default-components.ts";
 import type { localServers, onEmbeddedEngine } from "../runtime/local-components.ts";
 import type { createNode } from "../runtime/node.ts";
@@ -24,4 +25,6 @@ export interface Program {
   /** Makes the node that serves sidecars; loaded when a command needs it. */
   readonly createNode: () => Promise<typeof createNode>;
   readonly embeddedComponents: () => Promise<EmbeddedComponents>;
+  /** Serves a driver as a pluggable component. */
+  readonly serveComponent: () => Promise<typeof serveComponent>;
 }

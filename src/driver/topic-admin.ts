@@ -51,8 +51,11 @@ export interface TopicAdmin {
   redeliver(topic: string): Promise<number>;
   /** Hands the messages from an offset or a time on (epoch milliseconds) to a group again; answers how many there are. */
   replay(topic: string, group: string, from: { readonly offset: number } | { readonly time: number }): Promise<number>;
-  /** Removes a group without subscribers, with its backlog; answers how many messages that were. `unavailable` while it has some. */
-  removeGroup(topic: string, group: string): Promise<number>;
+  /**
+   * Removes a group with its backlog; answers how many messages that were. `unavailable` while it has subscribers, unless it is
+   * forced: they then get nothing more until they are started again.
+   */
+  removeGroup(topic: string, group: string, isForced: boolean): Promise<number>;
   /** Removes all messages of a topic, delayed ones too; answers how many. */
   purge(topic: string): Promise<number>;
 }

@@ -73,7 +73,7 @@ export function createBroker(
     deadLetters: (topic, limit) => explained(() => admin.deadLetters(topic, limit)),
     redeliver: (topic) => explained(() => admin.redeliver(topic)),
     replay: (topic, group, from) => explained(() => admin.replay(topic, group, from)),
-    removeGroup: (topic, group) => explained(() => admin.removeGroup(topic, group)),
+    removeGroup: (topic, group, isForced) => explained(() => admin.removeGroup(topic, group, isForced)),
     purge: (topic) => explained(() => admin.purge(topic)),
   };
 

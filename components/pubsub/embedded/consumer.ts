@@ -94,12 +94,15 @@ export class Consumer {
     this.#take();
   }
 
-  /** A message is being written to the topic in this very turn: claims it unseen, if there is room. */
-  expect(): void {
+  /**
+   * A message is being written to the topic in this very turn: claims it unseen. False: it cannot just now, and must be told when
+   * the message is there.
+   */
+  expect(): boolean {
     const room = this.#room();
-    if (this.#isClaiming || room <= 0) this.#isWanted = true;
-    if (this.#isClosed || this.#isClaiming || room <= 0) return;
+    if (this.#isClosed || this.#isClaiming || room <= 0) return false;
     void this.#claim(this.#freshSteps(room), room);
+    return true;
   }
 
   /** Takes no more, waits for the handlers, gives back what none has seen. */

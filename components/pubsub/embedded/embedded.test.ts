@@ -1,20 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DriverContext } from "../../../src/driver/context.ts";
 import { DriverError } from "../../../src/driver/errors.ts";
-import type { PubSub } from "../../../src/driver/pubsub.ts";
 import { createVirtualClock } from "../../../src/kit/virtual-clock.ts";
-import type { Platform } from "../../../src/platform/types.ts";
-import type { Storage } from "../../../src/storage/storage.ts";
-import { createStorages } from "../../../src/storage/storages.ts";
 import { collector, pubsubConformance } from "../../../test/conformance/pubsub.ts";
-import { hostPlatform } from "../../../test/harness/host-platform.ts";
-import { temporaryFolder } from "../../../test/harness/temporary-folder.ts";
+import { countRows, embeddedWorld } from "../../../test/harness/embedded-broker.ts";
 import { backOff } from "./back-off.ts";
-import driver from "./embedded.ts";
 import { sweepOnce } from "./sweep.ts";
 
-const platform = await hostPlatform();
 const { signal } = new AbortController();
 const utf8 = new TextEncoder();
 const quick = { backOffInitialInterval: "1ms", backOffMaxInterval: "5ms" };
@@ -25,50 +17,9 @@ const message = (data: string, metadata: Record<string, string> = {}, topic = "t
   metadata,
 });
 
-interface World {
-  readonly path: string;
-  readonly warnings: string[];
-  open(appId: string, settings?: Readonly<Record<string, string>>, clock?: Platform["clock"]): Promise<PubSub>;
-  /** The file itself. */
-  storage(): Promise<Storage>;
-}
+const countOf = countRows;
 
-function makeWorld(): World {
-  return worldOn(`${temporaryFolder().path}/broker.db`);
-}
-
-/** What a process of its own would have: nothing in common but the file. */
-function worldOn(path: string): World {
-  const storages = createStorages({ platform });
-  const warnings: string[] = [];
-  const log = { debug() {}, info() {}, warn: (line: string) => void warnings.push(line), error() {} };
-  return {
-    path,
-    warnings,
-    open: (appId, settings = {}, clock = platform.clock) =>
-      driver.open(new Map(Object.entries({ path, ...settings })), {
-        name: "pubsub",
-        appId,
-        namespace: "",
-        log,
-        signal,
-        platform,
-        clock,
-        random: platform.random,
-        storage: (file, options) => storages.open(file, options),
-      } satisfies DriverContext) as Promise<PubSub>,
-    storage: () => storages.open(path),
-  };
-}
-
-async function countOf(world: World, table: string): Promise<number> {
-  const storage = await world.storage();
-  const count = Number(storage.get(`SELECT count(*) AS n FROM ${table}`, [])?.["n"]);
-  await storage.close();
-  return count;
-}
-
-pubsubConformance("embedded", makeWorld, {
+pubsubConformance("embedded", () => embeddedWorld(), {
   redelivery: quick,
   groups: true,
   retention: true,
@@ -76,7 +27,7 @@ pubsubConformance("embedded", makeWorld, {
 });
 
 test("embedded: what all groups are done with leaves the file, a component that leaves takes its rows along", async () => {
-  const world = makeWorld();
+  const world = embeddedWorld();
   const apps = [await world.open("one"), await world.open("two")];
   const inboxes = [collector(), collector()];
   for (const [index, app] of apps.entries())
@@ -91,7 +42,7 @@ test("embedded: what all groups are done with leaves the file, a component that 
 });
 
 test("embedded: a message stays while one of the groups has not seen it", async () => {
-  const world = makeWorld();
+  const world = embeddedWorld();
   const [one, two] = [await world.open("one"), await world.open("two")];
   await (await two.subscribe({ topic: "t", metadata: {} }, async () => "ack", signal)).close();
   const inbox = collector();
@@ -108,7 +59,7 @@ test("embedded: a message stays while one of the groups has not seen it", async 
 });
 
 test("embedded: the messages of a stopped owner go to another member, and its late acknowledgement is refused", async () => {
-  const world = makeWorld();
+  const world = embeddedWorld();
   const lease = { leaseDuration: "200ms", ...quick };
   // Time stands still for this one, as in a process that was suspended: it renews nothing.
   const stopped = await world.open("app", lease, createVirtualClock(Date.now()));
@@ -117,7 +68,7 @@ test("embedded: the messages of a stopped owner go to another member, and its la
   await stopped.subscribe({ topic: "t", metadata: {} }, first.handle, signal);
   await stopped.publish(message("x"), signal);
   await first.until(1);
-  const survivor = await worldOn(world.path).open("app", lease);
+  const survivor = await embeddedWorld(world.path).open("app", lease);
   const held = Promise.withResolvers<"retry">();
   const second = collector(({ attempt }) => (attempt === 2 ? held.promise : "ack"));
   await survivor.subscribe({ topic: "t", metadata: {} }, second.handle, signal);
@@ -133,14 +84,14 @@ test("embedded: the messages of a stopped owner go to another member, and its la
 });
 
 test("embedded: a component that closes gives back what no handler has seen, and others get it at once", async () => {
-  const world = makeWorld();
+  const world = embeddedWorld();
   const one = await world.open("app", { concurrencyMode: "single" });
   const release = Promise.withResolvers<"retry">();
   const first = collector(() => release.promise);
   await one.subscribe({ topic: "t", metadata: {} }, first.handle, signal);
   await one.publish(message("a"), signal);
   await first.until(1);
-  const two = await worldOn(world.path).open("app");
+  const two = await embeddedWorld(world.path).open("app");
   const second = collector();
   await two.subscribe({ topic: "t", metadata: {} }, second.handle, signal);
   const closed = one.close();
@@ -152,7 +103,7 @@ test("embedded: a component that closes gives back what no handler has seen, and
 });
 
 test("embedded: a slow consumer holds a bounded number of messages, the rest waits in the file", async () => {
-  const world = makeWorld();
+  const world = embeddedWorld();
   const app = await world.open("app", { concurrency: "4" });
   const release = Promise.withResolvers<"ack">();
   const inbox = collector(() => release.promise);
@@ -167,7 +118,7 @@ test("embedded: a slow consumer holds a bounded number of messages, the rest wai
 });
 
 test("embedded: large messages are read into memory only as handlers finish with them", async () => {
-  const world = makeWorld();
+  const world = embeddedWorld();
   const app = await world.open("app");
   const big = "x".repeat(3 * 1024 * 1024);
   for (let index = 0; index < 20; index++) await app.publish(message(big), signal);
@@ -185,7 +136,7 @@ test("embedded: large messages are read into memory only as handlers finish with
 });
 
 test("embedded: a subscriber that gathers many gets as many at once", async () => {
-  const world = makeWorld();
+  const world = embeddedWorld();
   const app = await world.open("app", { concurrency: "2" });
   const release = Promise.withResolvers<"ack">();
   const inbox = collector(() => release.promise);
@@ -198,7 +149,7 @@ test("embedded: a subscriber that gathers many gets as many at once", async () =
 });
 
 test("embedded: old messages are swept: expired ones, and those that no group ever asked for", async () => {
-  const world = makeWorld();
+  const world = embeddedWorld();
   const clock = createVirtualClock(1_000_000);
   const app = await world.open("app", {}, clock);
   await app.publish(message("short", { ttlInSeconds: "5" }), signal);
@@ -222,7 +173,7 @@ test("embedded: old messages are swept: expired ones, and those that no group ev
 });
 
 test("embedded: an owner that was not seen for long is forgotten and its messages are free", async () => {
-  const world = makeWorld();
+  const world = embeddedWorld();
   const clock = createVirtualClock(1_000_000);
   const lost = await world.open("app", {}, clock);
   const stuck = Promise.withResolvers<"ack">();
@@ -241,7 +192,7 @@ test("embedded: an owner that was not seen for long is forgotten and its message
 });
 
 test("embedded: a process that was taken for dead announces itself and its topics again", async () => {
-  const world = makeWorld();
+  const world = embeddedWorld();
   const clock = createVirtualClock(1_000_000, { settle: () => new Promise((resolve) => setTimeout(resolve, 3)) });
   const app = await world.open("app", {}, clock);
   await app.subscribe({ topic: "t", metadata: {} }, async () => "ack", signal);
@@ -265,7 +216,7 @@ test("embedded: the waits between deliveries grow up to the longest", () => {
 });
 
 test("embedded: settings that cannot work are refused with what to do", async () => {
-  const world = makeWorld();
+  const world = embeddedWorld();
   const refused = (settings: Record<string, string>, text: string) =>
     assert.rejects(
       world.open("app", settings),

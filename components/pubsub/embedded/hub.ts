@@ -195,6 +195,7 @@ function createShared(
     const now = clock.now();
     let hasDelayed = false;
     let isExpected = false;
+    const late: Consumer[] = [];
     const steps = messages.map((message) => {
       const { row, dueAt } = messageRow(topic, message, now);
       if (dueAt === undefined) isExpected = true;
@@ -208,9 +209,11 @@ function createShared(
       steps,
       // In the same turn as the write, so that the claim shares the commit of what it takes.
       submitted() {
-        if (isExpected) for (const consumer of consumers) if (consumer.topic === topic) consumer.expect();
+        if (!isExpected) return;
+        for (const consumer of consumers) if (consumer.topic === topic && !consumer.expect()) late.push(consumer);
       },
       written() {
+        for (const consumer of late) consumer.pump();
         if (hasDelayed) delays.look();
         wake.notify(topic);
       },

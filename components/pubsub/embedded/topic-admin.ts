@@ -188,11 +188,11 @@ export function createTopicAdmin({ storage, clock, changed }: TopicAdminPorts): 
       return Number(storage.get(count, [id, cursor])?.["n"]);
     },
 
-    async removeGroup(topic, group) {
+    async removeGroup(topic, group, isForced) {
       const id = topicId(topic);
       const grp = groupId(id, topic, group);
       const found = groupsOf(id).find(({ name }) => name === group);
-      if (found !== undefined && found.consumers > 0)
+      if (!isForced && found !== undefined && found.consumers > 0)
         throw new DriverError(
           "unavailable",
           `group ${JSON.stringify(group)} of topic ${JSON.stringify(topic)} has subscribers; stop them first`,
