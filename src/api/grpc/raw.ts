@@ -1,9 +1,18 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { FrameSink } from "../../kit/grpc/frame-queue.ts";
 import type { MetadataList } from "../../kit/grpc/metadata.ts";
 import type { ServerStream } from "../../platform/types.ts";
 import type { CallInfo } from "./interceptor.ts";
 import type { ServerCall } from "./server-call.ts";
 import { receiveFrames } from "./streaming.ts";
+
+/** The frames of a request. Read them once: one after the other, or with a sink. */
+export interface RequestFrames extends AsyncIterable<Uint8Array> {
+  /** Hands them over as they come. Absent where they come one at a time. */
+  forward?(sink: FrameSink): void;
+  /** The sink takes frames again. */
+  resume?(): void;
+}
 
 /** A call of any kind as frames: five bytes of prefix and the message as it came, compressed or not. */
 export interface RawCall extends CallInfo {
@@ -11,7 +20,7 @@ export interface RawCall extends CallInfo {
   /** What is left of the client's deadline; undefined when it has none. */
   timeoutMs(): number | undefined;
   /** The request, in order and with back-pressure. Fails with the call's error. Read it once. */
-  readonly frames: AsyncIterable<Uint8Array>;
+  readonly frames: RequestFrames;
   /** Sends the response headers: at most once, before the first frame. Pseudo headers in it are left out. */
   respond(headers: MetadataList): void;
   /** Sends one frame with its prefix. Wait for the promise, if there is one, before the next. */

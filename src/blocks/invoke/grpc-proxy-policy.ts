@@ -37,7 +37,7 @@ export async function guardedProxyCall(
   call: RawCall,
   send: (attempt: RawCall) => Promise<void>,
 ): Promise<void> {
-  const framesOf = policy.hasRetries ? replayFirst(call.frames) : { open: () => call.frames, isBroken: () => false };
+  const framesOf = policy.hasRetries ? replayFirst(call.frames) : sentOnce(call.frames);
   let isAnswered = false;
   let header: MetadataList | undefined;
   const answer = (): void => {
@@ -84,11 +84,18 @@ export async function guardedProxyCall(
   call.end(trailers);
 }
 
-/** The first frame for every try; another one breaks the call. */
-function replayFirst(frames: AsyncIterable<Uint8Array>): {
+interface AttemptFrames {
   open(): AsyncIterable<Uint8Array>;
   isBroken(): boolean;
-} {
+}
+
+/** One at a time: what is handed over on the level of callbacks does not hear of the end of a try. */
+function sentOnce(frames: AsyncIterable<Uint8Array>): AttemptFrames {
+  return { open: () => ({ [Symbol.asyncIterator]: () => frames[Symbol.asyncIterator]() }), isBroken: () => false };
+}
+
+/** The first frame for every try; another one breaks the call. */
+function replayFirst(frames: AsyncIterable<Uint8Array>): AttemptFrames {
   const source = frames[Symbol.asyncIterator]();
   let first: Promise<IteratorResult<Uint8Array>> | undefined;
   let second: Promise<IteratorResult<Uint8Array>> | undefined;

@@ -4,7 +4,7 @@ import { describeMetadata } from "../../api/grpc/rpc-span.ts";
 import { errorFromTrailers } from "../../errors/grpc-status.ts";
 import type { BeginSpan, Call, Span, Trace } from "../../kit/call.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { firstValue, type MetadataList, withoutPseudo } from "../../kit/grpc/metadata.ts";
+import type { MetadataList } from "../../kit/grpc/metadata.ts";
 import { encodeTraceBin } from "../../kit/grpc/trace-bin.ts";
 import { InvocationFailure } from "../../kit/invocation.ts";
 import { type Policy, PolicyError } from "../../kit/policy.ts";
@@ -12,6 +12,7 @@ import { isTruthy } from "../../kit/truthy.ts";
 import { failureText } from "./failure.ts";
 import { policyConnectError } from "./grpc-policy-error.ts";
 import { establishedAnswer, guardedProxyCall, unsent } from "./grpc-proxy-policy.ts";
+import { type RawOpen, type RawReceiver, relay, relayAnswer } from "./grpc-relay.ts";
 import { identityLines } from "./header-rules.ts";
 import { normalizeMethod } from "./method.ts";
 import type { AccessControl, AppName, InvokeMeter, OwnName, PeerAddress, PeerResolver } from "./ports.ts";
@@ -35,6 +36,8 @@ export interface RawTarget {
   /** Its connection, where it has one. */
   readonly http2?: { readonly connected: boolean };
   raw(path: string, frames: AsyncIterable<Uint8Array>, options: RawOptions): RawAnswer;
+  /** The same on the level of callbacks, where there is such a way. */
+  open?(path: string, options: Omit<RawOptions, "signal">, receiver: RawReceiver): RawOpen;
 }
 
 /** What the accepting side of proxying needs. */
@@ -215,14 +218,28 @@ function normalizePath(path: string): string {
   }
 }
 
-/** The metadata of a call for the next hop: names of apps and tokens are not passed on, the trace is that of the step. */
+/** Names of apps and tokens are not passed on; deadline, host and body length belong to the hop. */
+const ofThisHop: ReadonlySet<string> = new Set([
+  appIdKey,
+  "dapr-api-token",
+  "dapr-caller-app-id",
+  "dapr-caller-namespace",
+  calleeKey,
+  "grpc-timeout",
+  "host",
+  "content-length",
+  "te",
+  "connection",
+]);
+
+/** The metadata of a call for the next hop, with the trace of the step. */
 function forwarded(call: RawCall, trace: Trace): Record<string, string | readonly string[]> {
-  const headers = withoutPseudo(call.metadata);
-  for (const key of [appIdKey, "dapr-api-token", "dapr-caller-app-id", "dapr-caller-namespace", calleeKey]) {
-    delete headers[key];
+  const { metadata } = call;
+  const headers: Record<string, string | readonly string[]> = {};
+  for (const key in metadata) {
+    const value = metadata[key];
+    if (value !== undefined && key.charCodeAt(0) !== 0x3a && !ofThisHop.has(key)) headers[key] = value;
   }
-  // Deadline, host and body length belong to the hop.
-  for (const key of ["grpc-timeout", "host", "content-length", "te", "connection"]) delete headers[key];
   const { traceparent, tracestate } = trace;
   if (traceparent !== "") {
     headers["traceparent"] = traceparent;
@@ -231,25 +248,4 @@ function forwarded(call: RawCall, trace: Trace): Record<string, string | readonl
     if (tracestate !== "") headers["tracestate"] = tracestate;
   }
   return headers;
-}
-
-async function relay(call: RawCall, path: string, target: RawTarget, headers: MetadataList): Promise<MetadataList> {
-  return relayAnswer(
-    call,
-    target.raw(path, call.frames, { headers, timeoutMs: call.timeoutMs(), signal: call.signal }),
-  );
-}
-
-async function relayAnswer(call: RawCall, answer: RawAnswer): Promise<MetadataList> {
-  const header = await answer.header;
-  const received = withoutPseudo(header);
-  const hasHeader = firstValue(header, ":status") !== undefined || Object.keys(received).length > 0;
-  if (hasHeader) call.respond(received);
-  for await (const frame of answer.frames) {
-    const taken = call.write(frame);
-    if (taken !== undefined) await taken;
-  }
-  const trailer = await answer.trailer;
-  call.end(trailer);
-  return trailer;
 }

@@ -4,7 +4,7 @@ import { AppUnhealthy, type GrpcAppChannel, type GrpcReply } from "../../kit/app
 import { encodeFrame, framePrefix } from "../../kit/grpc/frames.ts";
 import type { HeaderList, Platform } from "../../platform/types.ts";
 import type { GrpcClient } from "../grpc/client.ts";
-import type { CallOptions } from "../grpc/open-call.ts";
+import type { CallOptions, CallReceiver, OpenCall } from "../grpc/open-call.ts";
 import { createGrpcPool, type GrpcTarget } from "../grpc/pool.ts";
 import type { RawAnswer } from "../grpc/raw-answer.ts";
 import { createConcurrencyLimit } from "./concurrency-limit.ts";
@@ -37,6 +37,8 @@ export interface GrpcApp extends GrpcAppChannel {
   readonly probe: GrpcAppChannel["unary"];
   /** Any call as frames, for proxying: past the limit, with the token. */
   raw(path: string, frames: AsyncIterable<Uint8Array>, options: CallOptions): RawAnswer;
+  /** The same on the level of callbacks. */
+  open(path: string, options: CallOptions, receiver: CallReceiver): OpenCall;
   /** Calls that are not done, probes included. */
   readonly busy: number;
   close(): Promise<void>;
@@ -99,6 +101,8 @@ export function createGrpcAppChannel(options: GrpcAppOptions): GrpcApp {
     probe: (path, message, metadata, signal) =>
       callUnary(pool.get(target), path, message, { headers: metadata, signal }),
     raw: (path, frames, call) => pool.get(target).raw(path, frames, { ...call, headers: withToken(call.headers) }),
+    open: (path, call, receiver) =>
+      pool.get(target).open(path, { ...call, headers: withToken(call.headers) }, receiver),
     get connections() {
       return pool.size;
     },

@@ -19,7 +19,7 @@ export interface Peers {
   /** Rejects with InvocationFailure; code 14 or 16 means that the peer could not be reached. */
   invoke(peer: PeerAddress, request: Invocation, call: Call): Promise<InvocationReply>;
   /** The connection to a peer, for calls of any service. */
-  target(peer: PeerAddress): Pick<GrpcClient, "raw" | "http2">;
+  target(peer: PeerAddress): Pick<GrpcClient, "raw" | "open" | "http2">;
 }
 
 /** How long a connection to a peer may take. */

@@ -59,4 +59,57 @@ describe("a frame queue", () => {
     await queue.return();
     assert.deepEqual(steps, ["abandoned"]);
   });
+
+  it("hands over to a sink what waits and what comes", () => {
+    const { queue, steps } = createQueue();
+    queue.push(new Uint8Array([1]));
+    queue.forward({
+      frame: (frame) => steps.push(`frame ${frame[0]}`) > 0,
+      end: () => void steps.push("end"),
+      broken: () => void steps.push("broken"),
+    });
+    queue.push(new Uint8Array([2]));
+    queue.close();
+    queue.push(new Uint8Array([3]));
+    assert.deepEqual(steps, ["frame 1", "frame 2", "end"]);
+    queue.close();
+    assert.deepEqual(steps, ["frame 1", "frame 2", "end"]);
+    queue.close(new Error("reset"));
+    queue.close(new Error("again"));
+    assert.deepEqual(steps, ["frame 1", "frame 2", "end", "broken"]);
+  });
+
+  it("keeps what comes while its sink is full, and stops its source", () => {
+    const { queue, steps } = createQueue();
+    let hasRoom = false;
+    queue.forward({
+      frame(frame) {
+        steps.push(`frame ${frame[0]}`);
+        return hasRoom;
+      },
+      end: () => void steps.push("end"),
+      broken: (error) => void steps.push((error as Error).message),
+    });
+    for (const n of [1, 2, 3]) queue.push(new Uint8Array([n]));
+    queue.close();
+    assert.deepEqual(steps, ["frame 1", "pause"]);
+    queue.resume();
+    assert.deepEqual(steps, ["frame 1", "pause", "frame 2"]);
+    hasRoom = true;
+    queue.resume();
+    assert.deepEqual(steps, ["frame 1", "pause", "frame 2", "frame 3", "end"]);
+  });
+
+  it("drops what waits for a sink when it breaks", () => {
+    const { queue, steps } = createQueue();
+    queue.forward({
+      frame: (frame) => steps.push(`frame ${frame[0]}`) < 0,
+      end: () => void steps.push("end"),
+      broken: (error) => void steps.push((error as Error).message),
+    });
+    for (const n of [1, 2]) queue.push(new Uint8Array([n]));
+    queue.close(new Error("reset"));
+    queue.resume();
+    assert.deepEqual(steps, ["frame 1", "pause", "resume", "reset"]);
+  });
 });

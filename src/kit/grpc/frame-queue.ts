@@ -7,6 +7,16 @@ export interface QueueFlow {
   abandoned?(): void;
 }
 
+/** Who takes frames as they come. */
+export interface FrameSink {
+  /** False: no more until `resume` of the queue. What comes nevertheless waits there. */
+  frame(frame: Uint8Array): boolean;
+  /** All were handed over. */
+  end(): void;
+  /** There will be no more, or what is done with them is of no use. Also after `end`, at most once. */
+  broken(error: unknown): void;
+}
+
 const highWater = 65_536;
 const lowWater = 16_384;
 
@@ -25,6 +35,8 @@ export class FrameQueue implements AsyncIterable<Uint8Array>, AsyncIterator<Uint
   #isClosed = false;
   #error: unknown;
   #waiters: Waiter[] = [];
+  #sink: FrameSink | undefined;
+  #isHeld = false;
 
   constructor(flow: QueueFlow) {
     this.#flow = flow;
@@ -33,6 +45,10 @@ export class FrameQueue implements AsyncIterable<Uint8Array>, AsyncIterator<Uint
   /** Hands over one frame; after `close` it is dropped. */
   push(frame: Uint8Array): void {
     if (this.#isClosed) return;
+    if (this.#sink !== undefined && !this.#isHeld) {
+      if (!this.#sink.frame(frame)) this.#hold();
+      return;
+    }
     const waiter = this.#waiters.shift();
     if (waiter !== undefined) {
       waiter.resolve({ done: false, value: frame });
@@ -48,14 +64,44 @@ export class FrameQueue implements AsyncIterable<Uint8Array>, AsyncIterator<Uint
 
   /** Ends the sequence. With an error, waiting frames are dropped and the reader gets the error at once. */
   close(error?: unknown): void {
-    if (this.#isClosed) return;
+    const sink = this.#sink;
+    if (this.#isClosed && (sink === undefined || error === undefined || this.#error !== undefined)) return;
     this.#isClosed = true;
     this.#error = error;
     if (error !== undefined) this.#drop();
+    if (sink !== undefined) {
+      if (error !== undefined) {
+        this.#isHeld = false;
+        sink.broken(error);
+      } else if (!this.#isHeld) sink.end();
+      return;
+    }
     for (const waiter of this.#waiters.splice(0)) {
       if (error === undefined) waiter.resolve({ done: true, value: undefined });
       else waiter.reject(error);
     }
+  }
+
+  /** Hands all frames, those that wait included, to a sink instead of a reader: without a promise for each. */
+  forward(sink: FrameSink): void {
+    this.#sink = sink;
+    this.#isHeld = true;
+    this.resume();
+  }
+
+  /** The sink takes frames again. */
+  resume(): void {
+    const sink = this.#sink;
+    if (sink === undefined || !this.#isHeld) return;
+    this.#isHeld = false;
+    while (this.#next < this.#frames.length) {
+      if (sink.frame(this.#take())) continue;
+      this.#hold();
+      return;
+    }
+    if (this.#error !== undefined) sink.broken(this.#error);
+    else if (this.#isClosed) sink.end();
+    else if (this.#isPaused) this.#wake();
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -78,6 +124,14 @@ export class FrameQueue implements AsyncIterable<Uint8Array>, AsyncIterator<Uint
     return this;
   }
 
+  /** The source stops at once: what it still has under way is all that waits here. */
+  #hold(): void {
+    this.#isHeld = true;
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#flow.pause();
+  }
+
   #take(): Uint8Array {
     const frame = this.#frames[this.#next++] as Uint8Array;
     this.#waitingBytes -= frame.length;
@@ -88,7 +142,7 @@ export class FrameQueue implements AsyncIterable<Uint8Array>, AsyncIterator<Uint
       this.#frames.splice(0, 1024);
       this.#next = 0;
     }
-    if (this.#isPaused && this.#waitingBytes <= lowWater) this.#wake();
+    if (this.#isPaused && this.#sink === undefined && this.#waitingBytes <= lowWater) this.#wake();
     return frame;
   }
 
