@@ -58,13 +58,13 @@ export const layers: readonly Layer[] = [
     name: "api",
     own: api,
     may: [kit, gen, errors, platformTypes, storage, config, telemetry, resiliency, security],
-    packages: [/^hono/, /^@connectrpc\/connect/, /^@bufbuild\/protobuf/],
+    packages: [/^@connectrpc\/connect/, /^@bufbuild\/protobuf/],
   },
   {
     name: "block faces",
     own: /^src\/blocks\/[^/]+\/(?:http|grpc|peer|[a-z-]+-(?:http|grpc|peer))(?:-[a-z-]+)?\.ts$/,
     may: [kit, gen, errors, driver, storage, config, api],
-    packages: [/^hono/, /^@connectrpc\/connect/, /^@bufbuild\/protobuf/],
+    packages: [/^@connectrpc\/connect/, /^@bufbuild\/protobuf/],
   },
   {
     name: "blocks",
