@@ -2,7 +2,7 @@ import driver from "../../components/pubsub/embedded/embedded.ts";
 import type { DriverContext } from "../../src/driver/context.ts";
 import type { PubSub } from "../../src/driver/pubsub.ts";
 import type { Platform } from "../../src/platform/types.ts";
-import type { Storage } from "../../src/storage/storage.ts";
+import type { Storage, StorageOpen } from "../../src/storage/storage.ts";
 import { createStorages } from "../../src/storage/storages.ts";
 import { hostPlatform } from "./host-platform.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -15,7 +15,7 @@ export interface EmbeddedWorld {
   readonly warnings: string[];
   open(appId: string, settings?: Readonly<Record<string, string>>, clock?: Platform["clock"]): Promise<PubSub>;
   /** The file itself. */
-  storage(): Promise<Storage>;
+  storage(options?: StorageOpen): Promise<Storage>;
 }
 
 /** What a process of its own would have: nothing in common with others but the file, which is a new one by default. */
@@ -42,7 +42,7 @@ export function embeddedWorld(
         random: platform.random,
         storage: (file, options) => storages.open(file, options),
       } satisfies DriverContext) as Promise<PubSub>,
-    storage: () => storages.open(path),
+    storage: (options) => storages.open(path, options),
   };
 }
 
