@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 
-const program = fileURLToPath(new URL("../echo/main.ts", import.meta.url));
+const program = (name: string): string => fileURLToPath(new URL(`../echo/${name}.ts`, import.meta.url));
 
 /** The echo app in a process of its own. */
 export interface EchoApp {
@@ -11,12 +11,17 @@ export interface EchoApp {
 }
 
 /** Starts the echo app on a free port; GET answers `size` bytes. */
-export const startEcho = async (size: number): Promise<EchoApp> => {
-  const child = Bun.spawn([process.execPath, program, "--size", String(size)], { stdout: "pipe", stderr: "inherit" });
+export const startEcho = (size: number): Promise<EchoApp> => start("main", ["--size", String(size)]);
+
+/** Starts an app that takes events at `/event`, and bulks of them at `/bulk`; GET `/count` answers how many it got. */
+export const startSubscriber = (): Promise<EchoApp> => start("subscriber", []);
+
+const start = async (name: string, flags: readonly string[]): Promise<EchoApp> => {
+  const child = Bun.spawn([process.execPath, program(name), ...flags], { stdout: "pipe", stderr: "inherit" });
   const reader = child.stdout.getReader();
   const { value } = await reader.read();
   const port = Number(new TextDecoder().decode(value));
-  if (!(port > 0)) throw new Error("Starting the echo app failed: it printed no port");
+  if (!(port > 0)) throw new Error(`Starting the ${name} app failed: it printed no port`);
   return {
     pid: child.pid,
     port,

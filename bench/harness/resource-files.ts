@@ -13,8 +13,32 @@ const component = (name: string, type: string, metadata: Readonly<Record<string,
 export const sqliteState = (file: string): string =>
   component("statestore", "state.sqlite", { connectionString: file });
 
+/** A `statestore` in the given file; with an outbox to a topic of `pubsub` where that is not empty. */
+export const outboxState = (file: string, topic: string): string =>
+  component("statestore", "state.sqlite", {
+    connectionString: file,
+    ...(topic !== "" && { outboxPublishPubsub: "pubsub", outboxPublishTopic: topic }),
+  });
+
+/** A durable `pubsub` in the given file whose apps may hold any number of events. */
+export const patientPubsub = (file: string): string =>
+  component("pubsub", "pubsub.embedded", { path: file, concurrency: "1000000" });
+
 /** A volatile `pubsub`. */
 export const inMemoryPubsub = (): string => component("pubsub", "pubsub.in-memory", {});
+
+/** A durable `pubsub` in the given file. */
+export const embeddedPubsub = (file: string): string => component("pubsub", "pubsub.embedded", { path: file });
+
+/** A subscription of all apps to a topic of `pubsub`, in bulks of at most `bulk` where that is not 0. */
+export const subscription = (topic: string, route: string, bulk = 0): string => {
+  const head = `apiVersion: dapr.io/v2alpha1\nkind: Subscription\nmetadata:\n  name: ${topic}\nspec:\n`;
+  const rest =
+    bulk === 0
+      ? ""
+      : `  bulkSubscribe:\n    enabled: true\n    maxMessagesCount: ${bulk}\n    maxAwaitDurationMs: 20\n`;
+  return `${head}  pubsubname: pubsub\n  topic: ${topic}\n  routes:\n    default: ${route}\n${rest}`;
+};
 
 /** Writes resources into a new folder, which it gives back. */
 export const writeResources = (folder: string, resources: readonly string[]): string => {

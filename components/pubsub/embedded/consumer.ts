@@ -38,6 +38,8 @@ const MOST_BYTES = 16 * 1024 * 1024;
 const MOST_ROWS = 128;
 /** Messages claimed beyond those in handlers, where handlers are quick. */
 const MOST_AHEAD = 256;
+/** Messages that one claim takes: a larger one would hold up other writers. */
+const MOST_CLAIMED = 1000;
 const AGAIN_MS = 1000;
 
 const newsSql = `SELECT
@@ -121,9 +123,9 @@ export class Consumer {
   /** How many may be claimed: at once where handlers wait for work, otherwise in larger pieces. */
   #room(): number {
     const { concurrency } = this.#ports;
-    if (this.#active < concurrency && this.#claimed.length === 0) return concurrency + this.#ahead - this.#active;
-    if (this.#claimed.length * 2 > this.#ahead) return 0;
-    return concurrency + this.#ahead - this.held;
+    const isWaiting = this.#active < concurrency && this.#claimed.length === 0;
+    if (!isWaiting && this.#claimed.length * 2 > this.#ahead) return 0;
+    return Math.min(MOST_CLAIMED, concurrency + this.#ahead - this.held);
   }
 
   #take(): void {
