@@ -63,7 +63,8 @@ export function createSqlStateStore({ database, tables, clock, random, ...option
   const GET = `SELECT ${COLUMNS} FROM ${state} WHERE key = ? AND ${LIVE}`;
   const BULK_GET = `SELECT key, ${COLUMNS} FROM ${state} WHERE key IN (SELECT value FROM json_each(?)) AND ${LIVE} ORDER BY key`;
   const NAMES = "(key, value, is_binary, etag, expiration_time, update_time)";
-  const PUT = `INSERT OR REPLACE INTO ${state} ${NAMES} VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?)`;
+  // A row that is there is changed in its place: replacing it costs twice as much.
+  const PUT = `INSERT INTO ${state} ${NAMES} VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value, is_binary = excluded.is_binary, etag = excluded.etag, expiration_time = excluded.expiration_time, update_time = excluded.update_time`;
   const PUT_NEW = `INSERT OR REPLACE INTO ${state} ${NAMES} SELECT ?, CAST(? AS TEXT), ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM ${state} WHERE key = ? AND ${LIVE})`;
   const UPDATE = `UPDATE ${state} SET value = CAST(? AS TEXT), is_binary = ?, etag = ?, expiration_time = ?, update_time = ? WHERE key = ? AND etag = ? AND ${LIVE}`;
   const DELETE = `DELETE FROM ${state} WHERE key = ?`;
@@ -153,7 +154,8 @@ export function createSqlStateStore({ database, tables, clock, random, ...option
     features: ["ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE", ...(options.enableQuery ? (["QUERY_API"] as const) : [])],
     async get({ key }, signal) {
       if (key === "") throw new DriverError("badRequest", "missing key in get operation");
-      const row = await read(() => database.get(GET, [key, now()], signal));
+      const found = read(() => database.get(GET, [key, now()], signal));
+      const row = found instanceof Promise ? await found : found;
       return row === undefined ? null : itemOf(row);
     },
     async bulkGet(requests, _parallelism, signal) {
@@ -177,6 +179,7 @@ export function createSqlStateStore({ database, tables, clock, random, ...option
       if (operations.length > 0) await write(operations.map(stepOf), signal);
     },
     ...(options.embedded !== undefined && {
+      ignoresSignal: true,
       embedded: options.embedded,
       transactWith: async (
         companion: Companion,

@@ -87,6 +87,8 @@ export type StateFeature =
 /** A state store. Methods throw DriverError only; an absent optional method means the store cannot do it. */
 export interface StateStore {
   readonly features: readonly StateFeature[];
+  /** Operations take no notice of their signal, so that none has to be made for each. */
+  readonly ignoresSignal?: boolean;
   /** null when the key is absent or expired. */
   get(request: StateGet, signal: AbortSignal): Promise<StateItem | null>;
   set(request: StateSet, signal: AbortSignal): Promise<void>;

@@ -37,16 +37,20 @@ export function createGuard(clock: Clock, meter: OperationMeter, resiliency?: Pi
     const names = operations[category];
     if (names === undefined) return instance;
     const methods = Object.keys(names) as (keyof Contracts[C] & string)[];
-    return aroundMethods(instance, methods, async (method, run) => {
+    return aroundMethods(instance, methods, (method, run) => {
       const started = clock.monotonic();
-      let succeeded = false;
-      try {
-        const result = await run();
-        succeeded = true;
-        return result;
-      } finally {
+      const took = (succeeded: boolean): void =>
         meter(category, resource.name, names[method] ?? method, succeeded, clock.monotonic() - started);
-      }
+      return run().then(
+        (result) => {
+          took(true);
+          return result;
+        },
+        (error: unknown) => {
+          took(false);
+          throw error;
+        },
+      );
     });
   };
 }

@@ -121,6 +121,7 @@ export function createMemoryStore(options: {
   }
 
   return {
+    ignoresSignal: true,
     features: [
       "ETAG",
       "TRANSACTIONAL",

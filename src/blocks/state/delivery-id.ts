@@ -10,7 +10,7 @@ export function takeDeliveryId(
   header: string | null,
   metadata: Metadata,
 ): { readonly deliveryId: string | undefined; readonly metadata: Metadata } {
+  if (metadata[deliveryMetadata] === undefined) return { deliveryId: header || undefined, metadata };
   const { [deliveryMetadata]: named, ...rest } = metadata;
-  if (named === undefined) return { deliveryId: header || undefined, metadata };
   return { deliveryId: header || named || undefined, metadata: rest };
 }

@@ -1,3 +1,4 @@
+import { decodeUtf8 } from "../../kit/bytes.ts";
 import { decodeGoJson } from "../../kit/go-json.ts";
 import { decodeGoShape, goShape } from "../../kit/go-shape.ts";
 import type { Metadata, SaveRequest } from "./model.ts";
@@ -23,8 +24,27 @@ const bulkGetShape = goShape.struct("http.BulkGetRequest", {
   parallelism: goShape.integer,
 });
 
+/** One item with nothing but a key and a text, in which nothing is escaped or would be. */
+const plainSave = /^\[\{"key":"([ !#-%'-;=?-[\]-~]+)","value":("([ !#-%'-;=?-[\]-~]*)")\}\]$/;
+const mostPlain = 65_536;
+const keyOffset = '[{"key":"'.length;
+const valueOffset = '","value":'.length;
+
+/** What most saves are: the value is kept as it came, which is how it would be written. */
+function readPlain(body: Uint8Array, metadata: Metadata): readonly SaveRequest[] | undefined {
+  if (body.length > mostPlain) return undefined;
+  const found = plainSave.exec(decodeUtf8(body));
+  if (found === null) return undefined;
+  const [, key = "", text = "", value = ""] = found;
+  const start = keyOffset + key.length + valueOffset;
+  const content = { kind: "json", value, text: body.subarray(start, start + text.length) } as const;
+  return [{ key, content, etag: null, concurrency: "", consistency: "", metadata }];
+}
+
 /** The items of a save request's body. Metadata of the query wins over an item's. Throws GoJsonError. */
 export function readSaveBody(body: Uint8Array, metadata: Metadata): readonly SaveRequest[] {
+  const plain = readPlain(body, metadata);
+  if (plain !== undefined) return plain;
   const items = decodeGoShape(decodeGoJson(body), saveShape) ?? [];
   return items.map((item) => ({
     key: item.key,

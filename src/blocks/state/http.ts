@@ -84,7 +84,7 @@ export function stateHttp(state: State): readonly Route[] {
     const transaction = await readBody(request, (body) => readTransactionBody(body, metadata), malformed);
     const about = takeDeliveryId(request.headers.get(deliveryHeader), transaction.metadata);
     if (!transaction.isEmpty || about.deliveryId !== undefined)
-      await state.transact(store, { ...transaction, ...about }, request.call);
+      await state.transact(store, { operations: transaction.operations, ...about }, request.call);
     return emptyAnswer();
   };
 

@@ -7,7 +7,11 @@ export type Metadata = Readonly<Record<string, string>>;
  * A value as a caller gave it: decoded JSON, JSON text that is to be decoded, or bytes to be kept as they are.
  */
 export type StateContent =
-  | { readonly kind: "json"; readonly value: unknown }
+  | {
+      readonly kind: "json";
+      readonly value: unknown /** Its JSON text, where that is known. */;
+      readonly text?: Uint8Array;
+    }
   | { readonly kind: "jsonText"; readonly bytes: Uint8Array }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array };
 

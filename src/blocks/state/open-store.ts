@@ -24,6 +24,7 @@ export async function openStateStore(
 ): Promise<OpenStateStore> {
   const { name, store, encryption } = settings;
   const prefix = keyPrefixOf(settings.keyPrefix, { storeName: name, appId: app.appId, namespace: app.namespace });
-  if (encryption === undefined) return { name, store, prefix };
-  return { name, store, prefix, cipher: await createValueCipher(name, encryption, app.random) };
+  const opened = { name, store, prefix, ...(store.ignoresSignal === true && { signal: new AbortController().signal }) };
+  if (encryption === undefined) return opened;
+  return { ...opened, cipher: await createValueCipher(name, encryption, app.random) };
 }

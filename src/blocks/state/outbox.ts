@@ -1,4 +1,3 @@
-import { encodeUtf8 } from "../../kit/bytes.ts";
 import { encodeGoJson } from "../../kit/go-json.ts";
 import { isTruthy } from "../../kit/truthy.ts";
 import { goPrint } from "./go-print.ts";
@@ -19,10 +18,10 @@ const isProjection = ({ kind, metadata }: OutboxInput): boolean =>
   kind === "upsert" && isTruthy(metadata["outbox.projection"]);
 
 /** compat: pkg/runtime/pubsub/outbox.go publishes Go's print form of what is not declared to be JSON. */
-function dataOf(content: StateContent, contentType: string): Uint8Array {
+function dataOf(content: StateContent, contentType: string): Uint8Array | string {
   if (content.kind !== "json") return content.bytes;
   const isJson = contentType.toLowerCase() === "application/json";
-  return encodeUtf8(isJson ? encodeGoJson(content.value, { sortKeys: true }) : goPrint(content.value));
+  return isJson ? encodeGoJson(content.value, { sortKeys: true }) : goPrint(content.value);
 }
 
 /**
@@ -32,13 +31,15 @@ function dataOf(content: StateContent, contentType: string): Uint8Array {
 export function planOutbox<T extends OutboxInput>(
   operations: readonly T[],
 ): { readonly kept: readonly T[]; readonly events: readonly OutboxEvent[] } {
-  const projections = new Map(operations.filter(isProjection).map((operation) => [operation.key, operation]));
-  const kept = operations.filter((operation) => !isProjection(operation));
+  const projections = new Map<string, T>();
+  for (const operation of operations) if (isProjection(operation)) projections.set(operation.key, operation);
+  const kept = projections.size === 0 ? operations : operations.filter((operation) => !isProjection(operation));
   const events: OutboxEvent[] = [];
-  for (const { kind, key, metadata: attributes, content: own } of kept) {
-    if (kind === "delete") continue;
-    const { content = own, metadata } = projections.get(key) ?? { metadata: attributes };
+  for (const operation of kept) {
+    if (operation.kind === "delete") continue;
+    const { content, metadata } = projections.get(operation.key) ?? operation;
     const contentType = metadata["contentType"] ?? "";
+    const attributes = operation.metadata;
     if (content !== undefined) events.push({ data: dataOf(content, contentType), contentType, attributes });
   }
   return { kept, events };

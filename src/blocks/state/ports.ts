@@ -11,11 +11,14 @@ export interface OpenStateStore {
   readonly prefix: string;
   /** Present: values are encrypted at rest. */
   readonly cipher?: ValueCipher;
+  /** For all operations of a store that takes no notice of signals. */
+  readonly signal?: AbortSignal;
 }
 
 /** What the outbox of a store publishes for one upsert. */
 export interface OutboxEvent {
-  readonly data: Uint8Array;
+  /** A text is sent in UTF-8. */
+  readonly data: Uint8Array | string;
   /** Empty: none was given. */
   readonly contentType: string;
   /** Metadata of the operation, which become attributes of the event. */

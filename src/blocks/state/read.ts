@@ -13,7 +13,7 @@ export async function getItem(store: OpenStateStore, request: GetRequest, call: 
   const key = storedKey(store, request.key);
   const consistency = readConsistency(request.consistency);
   try {
-    const item = await store.store.get({ key, consistency, metadata: request.metadata }, call.signal);
+    const item = await store.store.get({ key, consistency, metadata: request.metadata }, store.signal ?? call.signal);
     if (item === null || store.cipher === undefined) return item;
     return { ...item, bytes: await store.cipher.decrypt(item.bytes) };
   } catch (cause) {

@@ -38,7 +38,7 @@ export function encodeContent(store: OpenStateStore, content: StateContent): Sta
     case "json": {
       // compat: pkg/api/http/http.go encrypts Go's print form, in which a string has no quotes; the rest stays JSON here
       if (isEncrypted && typeof content.value === "string") return { bytes: encodeUtf8(content.value), binary: true };
-      return { bytes: standardBytes(content.value), binary: false };
+      return { bytes: content.text ?? standardBytes(content.value), binary: false };
     }
   }
 }

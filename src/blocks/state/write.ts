@@ -79,10 +79,12 @@ export async function saveItems(store: OpenStateStore, requests: readonly SaveRe
   const items = cipher === undefined ? read : await inParallel(read, 0, seal);
   const first = items[0]!;
   if (items.length === 1) {
-    await runOne(async () => {
+    try {
       if (first instanceof Error) throw first;
-      await driver.set(first, call.signal);
-    }, explain);
+      await driver.set(first, store.signal ?? call.signal);
+    } catch (cause) {
+      await runOne(() => Promise.reject(cause), explain);
+    }
     return;
   }
   const bulk = driver.bulkSet && ((all: readonly StateSet[]) => driver.bulkSet!(all, call.signal));
@@ -95,7 +97,7 @@ export async function deleteItem(store: OpenStateStore, request: DeleteRequest, 
   await runOne(
     async () => {
       if (item instanceof Error) throw item;
-      await store.store.delete(item, call.signal);
+      await store.store.delete(item, store.signal ?? call.signal);
     },
     (reason, fault, cause) => {
       const params = { key: request.key, reason };

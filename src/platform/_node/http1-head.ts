@@ -126,7 +126,9 @@ export function readRequestLine(line: string): RequestLine {
   const method = line.slice(0, Math.max(cut, 0));
   const version = line.slice(end + 1);
   const target = line.slice(cut + 1, end);
-  if (end <= cut || !token.test(method) || !/^HTTP\/\d\.\d$/.test(version)) throw new Refusal(400, "malformed request");
+  if (end <= cut || !token.test(method)) throw new Refusal(400, "malformed request");
+  if (version === "HTTP/1.1") return { method, target: originForm(method, target), minor: 1 };
+  if (!/^HTTP\/\d\.\d$/.test(version)) throw new Refusal(400, "malformed request");
   if (version.charCodeAt(5) !== 49) throw new Refusal(505, "unsupported protocol version");
   return { method, target: originForm(method, target), minor: version.charCodeAt(7) - 48 };
 }
