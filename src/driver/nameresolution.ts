@@ -23,5 +23,7 @@ export interface NameResolver {
   readonly isFresh?: boolean;
   /** All known addresses (the caller balances), empty when unknown. */
   resolve(request: ResolveRequest, signal: AbortSignal): Promise<readonly string[]>;
+  /** An address of the app did not answer: whoever keeps addresses should give others first. */
+  unreachable?(appId: string, address: string): void;
   close(): Promise<void>;
 }

@@ -15,7 +15,7 @@ import type { Shared } from "./shared.ts";
 /** How a sidecar finds the sidecars of other processes, and is found. */
 export interface NameResolution {
   /** In the order in which they are asked. */
-  readonly resolvers: readonly Pick<NameResolver, "resolve">[];
+  readonly resolvers: readonly Pick<NameResolver, "resolve" | "unreachable">[];
   /** Makes this sidecar known, a moment later. */
   announce(self: Announcement): void;
   close(): Promise<void>;
@@ -133,6 +133,12 @@ export function openNameResolution(ports: NameResolutionPorts): NameResolution {
       ...(registry === undefined ? [] : [registryResolver(registry, platform.clock)]),
       {
         resolve: async (request, signal) => resolveWith(await opened(), request, platform.random, signal),
+        unreachable(appId, address) {
+          opening?.then(
+            (resolver) => resolver.unreachable?.(appId, address),
+            () => undefined,
+          );
+        },
       },
     ],
     announce(self) {

@@ -133,3 +133,16 @@ test("an address is believed for a minute after it was last seen, IPv4 first", a
   assert.deepEqual(sightings.refreshable(), []);
   assert.equal(sightings.isWanted("a"), false);
 });
+
+test("an address that did not answer is forgotten, but never the last one", () => {
+  const sightings = new Sightings(createVirtualClock());
+  sightings.ask("a");
+  for (const address of ["10.0.0.1:1", "10.0.0.2:1"]) {
+    sightings.take({ appId: "a", address, family: 4, isGone: false });
+  }
+  sightings.drop("a", "10.0.0.1:1");
+  assert.deepEqual(sightings.ask("a"), ["10.0.0.2:1"]);
+  sightings.drop("a", "10.0.0.2:1");
+  assert.deepEqual(sightings.ask("a"), ["10.0.0.2:1"]);
+  sightings.drop("b", "10.0.0.2:1");
+});

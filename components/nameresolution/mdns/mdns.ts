@@ -144,6 +144,8 @@ function createMdns(port: number, chosen: readonly string[], context: DriverCont
       return found;
     },
 
+    unreachable: (appId, address) => sightings.drop(appId, address),
+
     async close() {
       isClosed = true;
       stopRefresh?.();

@@ -53,6 +53,12 @@ export class Sightings {
     for (const seen of [...known.waiting]) seen();
   }
 
+  /** Forgets an address that did not answer, unless it is the only one: somebody may come back there. */
+  drop(appId: string, address: string): void {
+    const addresses = this.#known.get(appId)?.addresses;
+    if (addresses !== undefined && addresses.size > 1) addresses.delete(address);
+  }
+
   /** Apps worth another question; what is too old is dropped. */
   refreshable(): string[] {
     const now = this.#clock.monotonic();

@@ -71,3 +71,18 @@ test("an empty answer is asked for again, five times", async () => {
   await outcome;
   assert.equal(asked, 6);
 });
+
+test("resolvers hear of an address that did not answer", async () => {
+  const heard: string[] = [];
+  const resolver = createPeerResolver({
+    resolvers: [
+      { resolve: async () => [] },
+      { resolve: async () => ["10.0.0.1:1"], unreachable: (appId, address) => void heard.push(`${appId} ${address}`) },
+    ],
+    clock: createVirtualClock(),
+    random: createSeededRandom(7),
+    port: 50002,
+  });
+  resolver.forget(app, await resolver.resolve(app, signal));
+  assert.deepEqual(heard, ["app 10.0.0.1:1"]);
+});

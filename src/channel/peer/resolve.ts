@@ -12,6 +12,8 @@ export interface Resolver {
     },
     signal: AbortSignal,
   ): Promise<readonly string[]>;
+  /** An address did not answer. */
+  unreachable?(appId: string, address: string): void;
 }
 
 export interface ResolveOptions {
@@ -79,8 +81,9 @@ export function createPeerResolver(options: ResolveOptions): PeerResolver {
         await clock.sleep(emptyPauseMs, signal);
       }
     },
-    forget({ appId, namespace }) {
+    forget({ appId, namespace }, address) {
       cache.delete(`${namespace}/${appId}`);
+      for (const resolver of resolvers) resolver.unreachable?.(appId, address);
     },
   };
 }
