@@ -16,6 +16,9 @@ const ownFields: ReadonlySet<string> = new Set([
   "data_base64",
 ]);
 
+/** Top-level media types that IANA knows. */
+const mediaType = /^(?:application|audio|example|font|haptics|image|message|model|multipart|text|video)\//;
+
 function text(event: CloudEvent, name: string): string {
   const value = event[name];
   return typeof value === "string" ? value : "";
@@ -36,6 +39,9 @@ function dataOf(event: CloudEvent): Uint8Array {
   const contentType = text(event, "datacontenttype").toLowerCase();
   const isJson = /^application\/(?:json|cloudevents\+json)(?:;|$)/.test(contentType);
   if (isJson) return encodeUtf8(encodeGoJson(data, { sortKeys: true }));
+  // compat: pkg/runtime/pubsub/subscriptions.go sends no data of a content type that it does not know. We do so for what is no
+  // media type at all, as `foo/bar`, and not for the others that upstream does not know, as `image/png`: their data would be lost.
+  if (contentType !== "" && !mediaType.test(contentType)) return new Uint8Array();
   const isText = contentType.startsWith("text/") || /^application\/xml(?:;|$)/.test(contentType);
   if (typeof data === "string") return encodeUtf8(data);
   if (isText) throw unexpected();

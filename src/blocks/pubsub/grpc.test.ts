@@ -188,6 +188,8 @@ test("data of every kind reaches a gRPC app", async () => {
   assert.equal(await dataOf({ datacontenttype: "text/plain", data: "x" }), "x");
   assert.equal(await dataOf({ datacontenttype: "application/json; a=b", data: "x" }), '"x"');
   assert.equal(await dataOf({ datacontenttype: "application/vnd.x+json", data: "{}" }), "{}");
+  assert.equal(await dataOf({ datacontenttype: "foo/bar", data: "{}" }), "");
+  assert.equal(await dataOf({ data: "{}" }), "{}");
   assert.equal(await dataOf({ data: { a: 1 } }), '{"a":1}');
   assert.equal(await dataOf({ data: null }), "");
   for (const broken of [{ data_base64: 5 }, { data_base64: "*" }, { datacontenttype: "text/plain", data: {} }])
