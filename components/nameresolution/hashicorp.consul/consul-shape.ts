@@ -15,7 +15,7 @@ const flag: Shape = { kind: "flag" };
 const integer: Shape = { kind: "integer" };
 const texts: Shape = { kind: "texts" };
 const textMap: Shape = { kind: "textMap" };
-const any: Shape = { kind: "any" };
+const anything: Shape = { kind: "any" };
 
 /** How sidecars reach their agent. */
 export const clientShape: Shape = {
@@ -100,7 +100,7 @@ const upstream: Shape = {
     Datacenter: text,
     LocalBindAddress: text,
     LocalBindPort: integer,
-    Config: any,
+    Config: anything,
     MeshGateway: meshGateway,
   },
 };
@@ -115,7 +115,7 @@ const proxy: Shape = {
     DestinationServiceID: text,
     LocalServiceAddress: text,
     LocalServicePort: integer,
-    Config: any,
+    Config: anything,
     Upstreams: { kind: "list", of: upstream },
     MeshGateway: meshGateway,
     Expose: { kind: "block", fields: { Checks: flag, Paths: { kind: "list", of: exposePath } } },
