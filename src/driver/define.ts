@@ -27,6 +27,8 @@ export interface DriverSpec<C extends Category, S extends MetadataSchema> {
   readonly status: "stable" | "beta" | "alpha";
   /** One sentence for the catalog table. */
   readonly summary: string;
+  /** Of a binding: the ways that it can go. */
+  readonly directions?: readonly ("input" | "output")[];
   /** Host abilities without which the driver cannot open. */
   readonly needs?: readonly ("sqlite" | "files" | "udp" | "process")[];
   readonly metadata: S;
@@ -42,6 +44,8 @@ export interface Driver<C extends Category = Category> {
   readonly aliases: readonly string[];
   readonly status: "stable" | "beta" | "alpha";
   readonly summary: string;
+  /** Of a binding: the ways that it can go. */
+  readonly directions?: readonly ("input" | "output")[];
   readonly needs: readonly string[];
   readonly metadata: MetadataSchema;
   open(raw: ReadonlyMap<string, string>, context: DriverContext): Promise<Contracts[C]>;

@@ -38,6 +38,7 @@ export async function start(
       ...(await import("../runtime/default-components.ts")),
       ...(await import("../runtime/local-components.ts")),
     }),
+    serveComponent: async () => (await import("../runtime/component-server.ts")).serveComponent,
   };
   let code: number;
   try {

@@ -40,12 +40,21 @@ export function openFailure(category: Category, { name, type, version }: Named, 
   return new InitError("creation", componentLogName(resource), text);
 }
 
+/** The driver that has the type as another name. Loads those of the category, which only a rare or wrong name is worth. */
+async function findAlias(catalog: Catalog, wanted: string): Promise<Driver | undefined> {
+  const category = wanted.slice(0, wanted.indexOf(".") + 1);
+  for (const known of Object.keys(catalog).filter((name) => category !== "" && name.startsWith(category))) {
+    const driver = (await catalog[known]?.())?.default;
+    if (driver?.aliases.includes(wanted)) return driver;
+  }
+  return undefined;
+}
+
 /** Finds and loads the driver of a type and version; undefined when the build has none. */
 export async function findDriver(catalog: Catalog, type: string, version: string): Promise<Driver | undefined> {
   const wanted = type.toLowerCase();
-  const load = catalog[wanted];
-  if (load === undefined) return undefined;
-  const driver = (await load()).default;
+  const driver = (await catalog[wanted]?.())?.default ?? (await findAlias(catalog, wanted));
+  if (driver === undefined) return undefined;
   const asked = version.toLowerCase();
   const initial = asked === "" || asked === "v0" || asked === "v1";
   return driver.versions.includes(asked) || (initial && driver.versions.includes("v1")) ? driver : undefined;

@@ -59,6 +59,7 @@ export default defineBinding({
   versions: ["v1"],
   status: "stable",
   summary: "Input: events at the times of a cron schedule or at intervals",
+  directions: ["input"],
   metadata: {
     schedule: m
       .text()

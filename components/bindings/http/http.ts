@@ -38,6 +38,7 @@ export default defineBinding({
   versions: ["v1"],
   status: "stable",
   summary: "Output: requests to an HTTP service",
+  directions: ["output"],
   metadata: {
     url: m.text().required().help("Address of the service; `path` of a request goes behind it"),
     responseTimeout: m.duration().help("Longest time until an answer is read; no limit when absent"),

@@ -106,6 +106,7 @@ export default defineBinding({
   versions: ["v1"],
   status: "stable",
   summary: "Output: files in a folder of this host",
+  directions: ["output"],
   needs: ["files"],
   metadata: {
     rootPath: m.text().required("property rootPath must not be empty").help("Folder that holds the files"),

@@ -25,6 +25,7 @@ export default defineBinding({
   aliases: ["bindings.mqtt"],
   status: "beta",
   summary: "Input and output: messages of an MQTT 3.1.1 broker",
+  directions: ["input", "output"],
   metadata: {
     url: m.secret().required("missing url").help("`tcp://host:port`; also mqtt, ssl, mqtts, tls, ws, wss"),
     topic: m.text().required("missing topic").help("Topic that is read, and published to when a request names none"),

@@ -19,6 +19,7 @@ export default defineBinding({
   versions: ["v1"],
   status: "stable",
   summary: "Output: create, get, delete and increment keys of Redis",
+  directions: ["output"],
   metadata: redisFields(0),
   async open(metadata, context) {
     const redis = await openRedis(readRedisSettings(metadata, 0), context, "redis binding");

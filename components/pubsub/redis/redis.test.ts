@@ -69,7 +69,7 @@ else {
     const pubsub = await open("app", { redisHost: address });
     await pubsub.publish(message(topic, '{"id":"1"}', { rawPayload: "true" }), signal);
     await pubsub.publish(message(topic, ""), signal);
-    const [first, second] = await raw.xRange(topic, "-", "+");
+    const [first, second] = (await raw.xRange(topic, "-", "+")) ?? [];
     assert.deepEqual({ ...first?.message }, { data: '{"id":"1"}', metadata: '{"rawPayload":"true"}' });
     assert.deepEqual({ ...second?.message }, { data: "", metadata: "{}" });
     await raw.xAdd(topic, "*", { metadata: '{"a":"<\\u003c"}', data: "x", other: "y" });
@@ -114,7 +114,7 @@ else {
     await slow.until(2);
     // The third waits here for longer than a message may go unacknowledged.
     await sleep(300);
-    assert.deepEqual(await raw.xClaim(topic, "app", "peer", 90, [(await raw.xRange(topic, "-", "+"))[2]!.id]), []);
+    assert.deepEqual(await raw.xClaim(topic, "app", "peer", 90, [(await raw.xRange(topic, "-", "+"))![2]!.id]), []);
     assert.equal(slow.received.length, 2);
     release.resolve();
     await slow.until(3);

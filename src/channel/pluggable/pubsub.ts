@@ -3,7 +3,7 @@ import { DriverError } from "../../driver/errors.ts";
 import type { PubSub } from "../../driver/pubsub.ts";
 import { PubSub as Service } from "../../gen/dapr/proto/components/v1/pubsub_pb.ts";
 import { connectComponent } from "./connection.ts";
-import { openEventStream } from "./event-stream.ts";
+import { type EventStream, openEventStream } from "./event-stream.ts";
 
 /** Opens a message broker behind a socket. */
 export async function openPubSub(
@@ -12,13 +12,20 @@ export async function openPubSub(
   context: DriverContext,
 ): Promise<PubSub> {
   const { name } = context;
-  const metadata = { properties: Object.fromEntries(properties) };
+  const given = properties.get("consumerID")?.trim() ?? "";
+  // compat: pkg/runtime/processor/pubsub tells each broker whose messages it brings
+  const metadata = { properties: { ...Object.fromEntries(properties), consumerID: given || context.appId } };
   const connection = await connectComponent({
     path,
     context,
     initialise: (client, options) => client.unary(Service.method.init, { metadata }, options),
   });
   let open = 0;
+  let isClosed = false;
+  const streams = new Set<EventStream>();
+  const refuseClosed = (): void => {
+    if (isClosed) throw new DriverError("closed", "component is closed");
+  };
   let isPaused = false;
 
   /** A component need not be able to pause; then its messages go unanswered while the subscriptions close. */
@@ -38,6 +45,7 @@ export async function openPubSub(
     return {
       features: features as PubSub["features"],
       async publish({ topic, data, contentType, metadata: given }, signal) {
+        refuseClosed();
         const message = { topic, pubsubName: name, data, contentType, metadata: { ...given } };
         await connection.call(Service.method.publish, message, signal);
       },
@@ -57,6 +65,7 @@ export async function openPubSub(
         return failedEntries.map(({ entryId, error }) => ({ entryId, error: new DriverError("failed", error) }));
       },
       async subscribe(request, handle, signal) {
+        refuseClosed();
         open++;
         try {
           if (isPaused) await hold("resume");
@@ -80,8 +89,10 @@ export async function openPubSub(
             settlesLate: false,
             signal,
           });
+          streams.add(subscription);
           return {
             async close() {
+              if (!streams.delete(subscription)) return;
               open--;
               // Pausing is for the whole instance, so it waits for the last subscription.
               if (open === 0) {
@@ -96,7 +107,13 @@ export async function openPubSub(
           throw error;
         }
       },
-      close: () => connection.close(),
+      async close() {
+        isClosed = true;
+        // What was taken is acknowledged before the connection goes.
+        await Promise.all([...streams].map((stream) => stream.end()));
+        streams.clear();
+        await connection.close();
+      },
     };
   } catch (error) {
     await connection.close();
