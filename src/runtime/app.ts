@@ -74,7 +74,14 @@ export async function createApp({ platform, options, log, pipeline, meter }: App
         })
       : undefined;
   const grpc =
-    has && !isHttp ? await openGrpcApp({ ...common, tls: app.protocol === "grpcs", meter: meter?.grpc }) : undefined;
+    has && !isHttp
+      ? await openGrpcApp({
+          ...common,
+          tls: app.protocol === "grpcs",
+          maxMessageBytes: options.maxBodySize,
+          meter: meter?.grpc,
+        })
+      : undefined;
   const scheme = app.protocol === "https" ? "https" : "http";
   const target =
     http === undefined ? grpc?.target : createHttpTarget(http, `${scheme}://${app.channelAddress}:${app.port}`);
