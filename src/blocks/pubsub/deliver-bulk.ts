@@ -1,8 +1,9 @@
 import type { Delivery } from "../../driver/pubsub.ts";
 import type { BufferedEntry, BulkHandler } from "./bulk-buffer.ts";
 import { hasExpired } from "./cloudevent.ts";
-import { appTopic, commitAnswer, type DeliveryPorts } from "./deliver.ts";
+import { appTopic, commitAnswer, type DeliveryPorts, needsHeadOnly } from "./deliver.ts";
 import { deliveryIdName, type HeldDelivery, identityOf } from "./deliveries.ts";
+import { readEventHead } from "./event-head.ts";
 import type { BulkEventEntry, CloudEvent } from "./model.ts";
 import type { BulkVerdict } from "./ports.ts";
 import { isRawPayload } from "./raw-payload.ts";
@@ -25,6 +26,7 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
   const { spec, broker, namespace, route, sink, deadLetters, policy, clock, random, log, meter, signal } = ports;
   const { deliveries, commit } = ports;
   const topic = appTopic(broker, namespace, spec.topic);
+  const headOnly = needsHeadOnly(ports);
 
   /** What is left for the app, by path; the rest is settled. */
   async function sort(
@@ -37,8 +39,10 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
     for (const { entryId, message } of bulk) {
       let path: string | undefined;
       let event: CloudEvent | Uint8Array;
+      let head: CloudEvent | undefined;
       try {
-        event = isRaw ? message.data : readCloudEvent(message.data);
+        head = headOnly && !isRaw ? readEventHead(message.data) : undefined;
+        event = isRaw ? message.data : (head ?? readCloudEvent(message.data));
         if (!isRaw && hasExpired(event as CloudEvent, clock.now())) {
           log.warn(`dropping expired pub/sub event ${(event as CloudEvent)["id"]}`);
           await deadLetters.put(message, message.metadata);
@@ -69,7 +73,13 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
       const { contentType } = message;
       const { metadata: own, embedded } = message;
       const metadata = embedded === undefined ? own : { ...own, [deliveryIdName]: delivery.id };
-      group.entries.set(entryId, { entryId, event, contentType, metadata });
+      group.entries.set(entryId, {
+        entryId,
+        event,
+        contentType,
+        metadata,
+        ...(head !== undefined && { json: message.data }),
+      });
     }
     return [...groups.values()];
   }

@@ -1,7 +1,7 @@
 import { httpStatusText } from "../../errors/http-status.ts";
 import type { HttpAppChannel } from "../../kit/app-channel.ts";
 import { encodeBase64 } from "../../kit/base64.ts";
-import { decodeUtf8, encodeUtf8 } from "../../kit/bytes.ts";
+import { concatBytes, decodeUtf8, encodeUtf8 } from "../../kit/bytes.ts";
 import type { BeginSpan, Trace } from "../../kit/call.ts";
 import { decodeGoJson, encodeGoJson } from "../../kit/go-json.ts";
 import { decodeGoShape, goShape } from "../../kit/go-shape.ts";
@@ -11,7 +11,7 @@ import { deliveryIdName } from "./deliveries.ts";
 import { discoverHttp } from "./discover-http.ts";
 import { beginBulkSpans, beginEventSpan, endEventSpans } from "./event-span.ts";
 import { readReply } from "./http-reply.ts";
-import type { BulkEventEntry, BulkTopicEvent, Metadata } from "./model.ts";
+import type { BulkTopicEvent, Metadata } from "./model.ts";
 import {
   type AnsweredTransaction,
   type BulkVerdict,
@@ -79,6 +79,12 @@ function targetOf(route: string): { readonly path: string; readonly query: strin
 
 const silent = { status: "", transaction: null };
 
+const plainText = /^[\w ./+-]*$/;
+
+function quote(text: string): string {
+  return plainText.test(text) ? `"${text}"` : encodeGoJson(text);
+}
+
 /** An answer that is no JSON of this shape says nothing. */
 function decodeAnswer(body: Uint8Array): { readonly status: string; readonly transaction: unknown } {
   if (body.length === 0) return silent;
@@ -89,17 +95,26 @@ function decodeAnswer(body: Uint8Array): { readonly status: string; readonly tra
   }
 }
 
-function bulkItem({ entryId, event, contentType, metadata }: BulkEventEntry): string {
-  const isRaw = event instanceof Uint8Array;
-  const text = isRaw ? `"${encodeBase64(event)}"` : encodeGoJson(event, { sortKeys: true });
-  const type = encodeGoJson(contentType || (isRaw ? "application/octet-stream" : cloudEventType));
-  const details = encodeGoJson(metadata, { sortKeys: true });
-  return `{"entryId":${encodeGoJson(entryId)},"event":${text},"metadata":${details},"contentType":${type}}`;
-}
-
+/** The body of a bulk. */
 function bulkBody({ id, entries, metadata, pubsubName, topic }: BulkTopicEvent): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  let text = '{"entries":[';
+  for (const { entryId, event, json, contentType, metadata: own } of entries) {
+    const isRaw = event instanceof Uint8Array;
+    text += `{"entryId":${quote(entryId)},"event":`;
+    if (isRaw) text += `"${encodeBase64(event)}"`;
+    else if (json === undefined) text += encodeGoJson(event, { sortKeys: true });
+    else {
+      pieces.push(encodeUtf8(text), json);
+      text = "";
+    }
+    const type = contentType || (isRaw ? "application/octet-stream" : cloudEventType);
+    text += `,"metadata":${encodeGoJson(own, { sortKeys: true })},"contentType":${quote(type)}},`;
+  }
+  if (entries.length > 0) text = text.slice(0, -1);
   const rest = encodeGoJson({ id, metadata, pubsubname: pubsubName, topic, type: "com.dapr.event.sent.bulk" });
-  return encodeUtf8(`{"entries":[${entries.map(bulkItem).join(",")}],${rest.slice(1)}`);
+  pieces.push(encodeUtf8(`${text}],${rest.slice(1)}`));
+  return concatBytes(pieces);
 }
 
 function bulkVerdict(entryId: string, status: string, transaction: unknown): BulkVerdict {
@@ -132,6 +147,7 @@ export function createHttpSubscriber({ appId, channel, beginSpan, log }: HttpSub
     }
   }
   return {
+    passesJson: true,
     discover: (signal) => discoverHttp(channel, appId, log, signal),
 
     async deliver({ event, body, topic, path, metadata, deliveryId }, signal): Promise<Verdict | AnsweredTransaction> {

@@ -81,11 +81,28 @@ export async function commitAnswer(
   }
 }
 
+/** Whether the subscription takes payloads without envelopes; throws, each time, when its metadata cannot be read. */
+function readsRaw({ metadata }: SubscriptionSpec): () => boolean {
+  try {
+    const isRaw = isRawPayload(metadata);
+    return () => isRaw;
+  } catch {
+    return () => isRawPayload(metadata);
+  }
+}
+
+/** Whether no routing rule and no app looks at more of an event than its attributes. */
+export function needsHeadOnly({ spec, sink }: Pick<DeliveryPorts, "spec" | "sink">): boolean {
+  return sink.passesJson === true && spec.rules.every(({ match }) => match.trim() === "");
+}
+
 /** Takes each message of a broker through envelope, expiry, routes, the app and the dead letters. */
 export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage) => Promise<Delivery> {
   const { spec, broker, namespace, route, sink, deadLetters, policy, clock, random, log, meter, signal } = ports;
   const { deliveries, commit } = ports;
   const newId = (): string => random.uuid();
+  const isRaw = readsRaw(spec);
+  const headOnly = needsHeadOnly(ports);
 
   /** The message cannot reach the app: aside with it, or back to the broker. */
   async function setAside(message: IncomingMessage, metadata: Metadata, topic: string): Promise<Delivery> {
@@ -127,8 +144,7 @@ export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage)
     const metadata = deliveryMetadata(broker, message.metadata);
     let received: ReceivedEvent;
     try {
-      const isRaw = isRawPayload(spec.metadata);
-      received = receiveEvent(message, { topic, pubsubName: broker.name, isRaw }, newId);
+      received = receiveEvent(message, { topic, pubsubName: broker.name, isRaw: isRaw(), headOnly }, newId);
     } catch (error) {
       log.error(`error deserializing cloud event in pubsub ${broker.name} and topic ${topic}: ${textOf(error)}`);
       return setAside(message, metadata, topic);
@@ -154,7 +170,7 @@ export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage)
       await deadLetters.put(message, metadata);
       return "ack";
     }
-    const enveloped = isRawPayload(spec.metadata) ? undefined : event;
+    const enveloped = isRaw() ? undefined : event;
     if (message.embedded?.isKnown(identityOf(message, enveloped)) === true) {
       log.info(`pub/sub event ${event["id"]} of topic ${topic} is known and has had its effect; acknowledging it`);
       meter.pubsubDelivered(broker.name, topic, "success", "", 0);

@@ -89,6 +89,8 @@ export interface TopicEvent {
 export interface BulkEventEntry {
   readonly entryId: string;
   readonly event: CloudEvent | Uint8Array;
+  /** The JSON of the CloudEvent, of which `event` may have the attributes alone; absent: it is written anew. */
+  readonly json?: Uint8Array;
   /** As the broker told it; empty when it did not. */
   readonly contentType: string;
   readonly metadata: Metadata;

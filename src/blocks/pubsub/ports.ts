@@ -52,6 +52,8 @@ export type BulkVerdict = "success" | "drop" | AnsweredTransaction | Error;
 
 /** The way of events into an app. */
 export interface EventSink {
+  /** Whether events go into the app as the JSON that they are, so that nobody needs their payload decoded. */
+  readonly passesJson?: boolean;
   /** Rejects with a DeliveryError when the event should come again. */
   deliver(event: TopicEvent, signal: AbortSignal): Promise<Verdict | AnsweredTransaction>;
   /** Answers every entry. Rejects with a DeliveryError when the app took none of them. */

@@ -4,6 +4,7 @@ import { encodeUtf8 } from "../../kit/bytes.ts";
 import { decodeGoJsonText, encodeGoJson, goTypeError } from "../../kit/go-json.ts";
 import { wrapRawPayload } from "./cloudevent.ts";
 import { isBinaryType } from "./content-type.ts";
+import { readEventHead } from "./event-head.ts";
 import type { CloudEvent, Metadata } from "./model.ts";
 
 /** A message as the app will see it. */
@@ -55,13 +56,21 @@ function written(event: CloudEvent): ReceivedEvent {
 /** Makes the event of a message. Throws GoJsonError when the message holds no CloudEvent and none is to be put around it. */
 export function receiveEvent(
   message: IncomingMessage,
-  subscription: { readonly topic: string; readonly pubsubName: string; readonly isRaw: boolean },
+  subscription: {
+    readonly topic: string;
+    readonly pubsubName: string;
+    readonly isRaw: boolean;
+    readonly headOnly?: boolean;
+  },
   newId: () => string,
 ): ReceivedEvent {
-  const { topic, pubsubName, isRaw } = subscription;
+  const { topic, pubsubName, isRaw, headOnly = false } = subscription;
   const { data, metadata } = message;
   if (isRaw) return written(withTrace(wrapRawPayload(data, topic, pubsubName, newId()), metadata));
   const contentType = message.contentType || metadata["content-type"] || "application/json";
   if (isBinaryType(contentType)) return written(fromBinaryMode(message, contentType));
-  return { event: withTrace(readCloudEvent(data), metadata), body: data };
+  return {
+    event: withTrace((headOnly ? readEventHead(data) : undefined) ?? readCloudEvent(data), metadata),
+    body: data,
+  };
 }
