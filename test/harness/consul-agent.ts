@@ -22,6 +22,8 @@ export interface FakeConsul {
   readonly requests: { readonly line: string; readonly headers: Headers }[];
   /** Answers every request with this status while it is set. */
   broken: number | undefined;
+  /** Refuses to list the instances of services. */
+  brokenHealth: boolean;
   /** Something changed: answers questions that wait for it. */
   changed(): void;
   close(): Promise<void>;
@@ -68,6 +70,7 @@ export async function startFakeConsul(platform: Platform): Promise<FakeConsul> {
       return new Response("");
     }
     if (asked === "GET health/service") {
+      if (fake.brokenHealth) return new Response("", { status: 500 });
       const found = [...services.values()].filter((one) => one.Name === name);
       const passing = url.searchParams.has("passing") ? found.filter(({ ID }) => !failing.has(ID)) : found;
       return json(passing.map((Service) => ({ Node: { Node: "node", Address: "127.0.0.9" }, Service, Checks: [] })));
@@ -90,6 +93,7 @@ export async function startFakeConsul(platform: Platform): Promise<FakeConsul> {
     failing,
     requests,
     broken: undefined,
+    brokenHealth: false,
     changed,
     async close() {
       waiting = [];

@@ -40,13 +40,15 @@ export function createConsulWatch(
     }
   }
 
-  async function refresh(service: string, signal: AbortSignal): Promise<void> {
+  async function refresh(service: string, signal: AbortSignal): Promise<boolean> {
     try {
       entries.set(service, await agent.healthy(service, options, signal));
+      return true;
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) throw error;
       log.error(`error invoking health service: ${textOf(error)}, for service ${service}`);
       forget(service);
+      return false;
     }
   }
 
@@ -58,15 +60,28 @@ export function createConsulWatch(
   }
 
   async function watchOnce(signal: AbortSignal): Promise<void> {
+    let isWhole = true;
     const { checks, index: latest } = await ask([...entries.keys()], signal);
-    pauseMs = firstPauseMs;
-    if (index !== 0 && latest === index) return;
+    if (index !== 0 && latest === index) {
+      pauseMs = firstPauseMs;
+      return;
+    }
     // An index that went back belongs to another history.
     index = latest < index ? 0 : latest;
     const health = healthOf(checks);
     const changed = changedServices(known, health);
     known = health;
-    for (const service of changed) if (entries.has(service)) await refresh(service, signal);
+    for (const service of changed) if (entries.has(service)) isWhole = (await refresh(service, signal)) && isWhole;
+    if (isWhole) pauseMs = firstPauseMs;
+    else await pause(signal);
+  }
+
+  /** Waits, longer after each failure in a row. */
+  async function pause(signal: AbortSignal): Promise<void> {
+    const ms = Math.round(pauseMs * (0.5 + random.fraction()));
+    pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
+    log.error(`consul service-watcher: retry in ${Math.round(ms / 1000)}s`);
+    await clock.sleep(ms, signal).catch(() => undefined);
   }
 
   async function run(): Promise<void> {
@@ -78,10 +93,8 @@ export function createConsulWatch(
         if (stopped.signal.aborted) return;
         if (signal.aborted) continue;
         for (const service of entries.keys()) forget(service);
-        const ms = Math.round(pauseMs * (0.5 + random.fraction()));
-        pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
-        log.error(`consul service-watcher error: ${textOf(error)}, retry in ${Math.round(ms / 1000)}s`);
-        await clock.sleep(ms, signal).catch(() => undefined);
+        log.error(`consul service-watcher error: ${textOf(error)}`);
+        await pause(signal);
       }
     }
   }
