@@ -4,7 +4,7 @@ import type { BulkEntry, PubSub } from "../../../src/driver/pubsub.ts";
 import { inParallel } from "../../../src/kit/parallel.ts";
 import { Consumer } from "./consumer.ts";
 import { createJetStreamApi, JetStreamError } from "./jetstream-api.ts";
-import { writeHeaders } from "./message.ts";
+import { messageIdHeader, writeHeaders } from "./message.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { createRequests } from "./requests.ts";
 import type { JetStreamSettings } from "./settings.ts";
@@ -41,6 +41,12 @@ export function createJetStreamBroker(link: NatsLink, settings: JetStreamSetting
     checkSubject(topic, false);
     const headers = writeHeaders(link.newHeaders(), entry, random.uuid());
     try {
+      const { duplicate, stream, seq } = await api.publish(topic, entry.data, headers, signal);
+      if (duplicate !== true) return;
+      // A stream knows ids, not subjects: an event that goes on to another topic, a dead letter above all, is no copy.
+      const subject = await api.subjectOf(stream, seq, signal);
+      if (subject === undefined || subject === topic) return;
+      headers.set(messageIdHeader, `${headers.get(messageIdHeader)} ${topic}`);
       await api.publish(topic, entry.data, headers, signal);
     } catch (cause) {
       if (!(cause instanceof JetStreamError)) throw cause;

@@ -14,7 +14,7 @@ export class JetStreamError extends Error {
 }
 
 /** JetStream's numbers of some reasons. */
-export const refusal = { consumerNotFound: 10014, streamNotFound: 10059, consumerExists: 10148 } as const;
+const refusal = { consumerNotFound: 10014, messageNotFound: 10037 } as const;
 
 /** A consumer's settings in the server's words; times are nanoseconds. */
 export interface ConsumerConfig {
@@ -45,6 +45,13 @@ export interface ConsumerInfo {
   readonly ack_floor: { readonly stream_seq: number };
 }
 
+/** Where a message is. A duplicate is an earlier message of the same id. */
+export interface PublishAnswer {
+  readonly stream: string;
+  readonly seq: number;
+  readonly duplicate?: boolean;
+}
+
 interface Answer {
   readonly error?: { readonly code: number; readonly err_code?: number; readonly description?: string };
 }
@@ -53,8 +60,10 @@ interface Answer {
 export interface JetStreamApi {
   /** Where a pull of this consumer is sent. */
   pullSubject(stream: string, consumer: string): string;
-  /** Resolves when a stream has stored the message. */
-  publish(subject: string, data: Uint8Array, headers: MsgHdrs, signal?: AbortSignal): Promise<void>;
+  /** Resolves when a stream has stored the message, or had it already; tells which. */
+  publish(subject: string, data: Uint8Array, headers: MsgHdrs, signal?: AbortSignal): Promise<PublishAnswer>;
+  /** The subject of a stored message; undefined when it is there no more. */
+  subjectOf(stream: string, sequence: number, signal?: AbortSignal): Promise<string | undefined>;
   /** The stream that stores a subject. */
   streamOf(subject: string, signal?: AbortSignal): Promise<string | undefined>;
   /** When the stream was made, which tells it from a later one of its name. */
@@ -114,6 +123,16 @@ export function createJetStreamApi(requests: Requests, clock: Pick<Clock, "sleep
       if (answer === undefined) throw new DriverError("failed", "nats: no response from stream");
       const refused = refusalOf(answer);
       if (refused !== undefined) throw refused;
+      return answer as Answer & PublishAnswer;
+    },
+    async subjectOf(stream, seq, signal) {
+      try {
+        const { message } = await call<{ message: { subject: string } }>(`STREAM.MSG.GET.${stream}`, { seq }, signal);
+        return message.subject;
+      } catch (error) {
+        if (error instanceof JetStreamError && error.code === refusal.messageNotFound) return undefined;
+        throw error;
+      }
     },
     async streamOf(subject, signal) {
       const { streams } = await call<{ streams?: readonly string[] | null }>("STREAM.NAMES", { subject }, signal);

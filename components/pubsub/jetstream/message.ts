@@ -4,7 +4,8 @@ import type { NatsMessage } from "./nats-link.ts";
 
 const decoder = new TextDecoder();
 const contentTypeHeader = "Content-Type";
-const idHeader = "Nats-Msg-Id";
+/** What a stream tells copies by. */
+export const messageIdHeader = "Nats-Msg-Id";
 /** Metadata that no header can carry as it is, as a JSON object. */
 const metadataHeader = "Pillion-Metadata";
 const namePattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -47,7 +48,7 @@ export function writeHeaders(
   spareId: string,
 ): MsgHdrs {
   const { id, traceparent, tracestate } = envelopeOf(data);
-  headers.set(idHeader, isPlain(id) ? id : spareId);
+  headers.set(messageIdHeader, isPlain(id) ? id : spareId);
   if (isPlain(contentType)) headers.set(contentTypeHeader, contentType);
   if (isPlain(traceparent)) headers.set("traceparent", traceparent);
   if (isPlain(tracestate)) headers.set("tracestate", tracestate);
