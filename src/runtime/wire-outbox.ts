@@ -74,6 +74,18 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
     return pubsub.publisher.prepare(broker, { topic, data, contentType, metadata, isRaw }, call);
   }
 
+  let second = -1;
+  let time = "";
+  /** Now, in whole seconds. */
+  function now(): string {
+    const current = Math.floor(clock.now() / 1000);
+    if (current !== second) {
+      second = current;
+      time = localTime(current * 1000);
+    }
+    return time;
+  }
+
   /** The event of one upsert under an id of its own. */
   function write(id: string, event: OutboxEvent, pubsubName: string, topic: string, { trace }: Call): Uint8Array {
     return writeOutboxEvent({
@@ -84,7 +96,7 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
       topic,
       traceparent: trace.traceparent === zeroTraceparent ? "" : trace.traceparent,
       tracestate: trace.tracestate,
-      time: localTime(clock.now()),
+      time: now(),
     });
   }
   const newId = (): string => `outbox-${random.uuid()}`;
@@ -117,7 +129,8 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
   return {
     hasOutbox: (storeName) => outboxes.of(storeName) !== undefined,
 
-    async transact({ store, metadata, events, publishes, deliveryId, ...rest }, call) {
+    async transact(transaction, call) {
+      const { store, metadata, events, publishes, deliveryId } = transaction;
       const pubsub = ports.pubsub();
       const { name: storeName, store: driver } = store;
       const database = driver.transactWith === undefined ? undefined : driver.embedded;
@@ -138,7 +151,7 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
         if (!isJoined(broker)) throw refuse(`a publish on pubsub ${name}`);
         prepared.push(await preparePublish(publish, call, broker));
       }
-      let { operations } = rest;
+      let { operations } = transaction;
       if (settings !== undefined && isJoined(target))
         prepared.push(
           ...(await outboxed(Promise.all(events.map((event) => prepareEvent(event, settings, target, call))))),

@@ -38,7 +38,7 @@ export interface JointWorldOptions {
 export function createJointWorld(options: JointWorldOptions) {
   const { platform, stores, brokers } = options;
   const clock = options.clock ?? platform.clock;
-  const random = platform.random;
+  const random = options.platform.random;
   const lines: string[] = [];
   const note =
     (level: string) =>

@@ -68,8 +68,6 @@ test("an event is posted as it came, metadata become headers", async () => {
   const data = event({ traceparent: "00-a-b-01", tracestate: "x=1", data: "1.0" });
   const metadata = { partitionkey: "k", "cloudevent.type": "ü", "Content-Type": "no", "bad name": "x", bad: "a\nb" };
   assert.equal(await driver.deliver({ topic: "t", data, metadata }), "ack");
-  // The id is another one each time.
-  assert.equal(calls[0]?.headers.pop()?.[0], "dapr-delivery-id");
   assert.deepEqual(calls, [
     {
       method: "POST",
@@ -82,6 +80,8 @@ test("an event is posted as it came, metadata become headers", async () => {
         ["Pubsubname", "bus"],
         ["traceparent", "00-a-b-01"],
         ["tracestate", "x=1"],
+        // The id is another one each time.
+        ["dapr-delivery-id", calls[0]?.headers.at(-1)?.[1] ?? ""],
       ],
       body: data,
     },

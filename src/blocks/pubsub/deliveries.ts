@@ -40,7 +40,7 @@ export function createDeliveries(random: Random): Deliveries {
   return {
     hold(message, event, pubsubName) {
       prefix ??= random.uuid();
-      const id = `${prefix}-${++count}`;
+      const id = `${prefix}-${String(count++).padStart(8, "0")}`;
       const { embedded } = message;
       const delivery = { id, pubsubName, identity: identityOf(message, event), embedded, isCommitted: false };
       held.set(id, delivery);

@@ -10,7 +10,7 @@ export interface OutboxEventParts {
   readonly source: string;
   readonly pubsubName: string;
   readonly topic: string;
-  readonly data: Uint8Array;
+  readonly data: Uint8Array | string;
   /** Empty: text. */
   readonly contentType: string;
   readonly traceparent: string;
@@ -21,35 +21,43 @@ export interface OutboxEventParts {
   readonly attributes: Metadata;
 }
 
-function dataMember(contentType: string, data: Uint8Array): Record<string, unknown> {
+const utf8 = (data: Uint8Array | string): Uint8Array => (typeof data === "string" ? encodeUtf8(data) : data);
+const text = (data: Uint8Array | string): string => (typeof data === "string" ? data : decodeUtf8(data));
+const plain = /^[\w .,:;=+/@*()-]*$/;
+const quote = (value: string): string => (plain.test(value) ? `"${value}"` : encodeGoJson(value));
+
+/** The data as the first member of an event. */
+function dataMember(contentType: string, data: Uint8Array | string): string {
   if (isJsonType(contentType)) {
     try {
-      return { data: decodeGoJson(data) };
+      return `"data":${encodeGoJson(decodeGoJson(utf8(data)), { sortKeys: true })}`;
     } catch (error) {
       if (!(error instanceof GoJsonError)) throw error;
     }
-  } else if (isBinaryType(contentType) || isProtobufEvent(contentType, data))
-    return { data_base64: encodeBase64(data) };
-  return { data: decodeUtf8(data) };
+  } else if (isBinaryType(contentType) || isProtobufEvent(contentType, utf8(data)))
+    return `"data_base64":"${encodeBase64(utf8(data))}"`;
+  return `"data":${encodeGoJson(text(data))}`;
+}
+
+/** compat: pkg/runtime/pubsub/outbox.go gives the trace to the older of its two attributes only. */
+function eventText(parts: OutboxEventParts): string {
+  const contentType = parts.contentType || "text/plain";
+  return `{${dataMember(contentType, parts.data)},"datacontenttype":${quote(contentType)},"id":${quote(
+    parts.id,
+  )},"pubsubname":${quote(parts.pubsubName)},"source":${quote(
+    parts.source || "Dapr",
+  )},"specversion":"1.0","time":"${parts.time}","topic":${quote(parts.topic)},"traceid":${quote(
+    parts.traceparent,
+  )},"traceparent":"","tracestate":${quote(parts.tracestate)},"type":"com.dapr.event.sent"}`;
 }
 
 /** The event of an outbox as a broker gets it. Throws GoJsonError when it cannot be written. */
 export function writeOutboxEvent(parts: OutboxEventParts): Uint8Array {
-  const { id, topic, pubsubName, attributes } = parts;
-  const contentType = parts.contentType || "text/plain";
-  const event: Record<string, unknown> = {
-    ...dataMember(contentType, parts.data),
-    id,
-    specversion: "1.0",
-    datacontenttype: contentType,
-    source: parts.source || "Dapr",
-    type: "com.dapr.event.sent",
-    // compat: pkg/runtime/pubsub/outbox.go gives the trace to the older of its two attributes only
-    traceid: parts.traceparent,
-    traceparent: "",
-    tracestate: parts.tracestate,
-    time: parts.time,
-  };
-  for (const name in attributes) if (name !== "data" && name !== "id") event[name] = attributes[name];
+  const written = eventText(parts);
+  const { topic, pubsubName, attributes } = parts;
+  const names = Object.keys(attributes).filter((name) => name !== "data" && name !== "id");
+  if (names.length === 0) return encodeUtf8(written);
+  const event = JSON.parse(written) as Record<string, unknown>;
+  for (const name of names) event[name] = attributes[name];
   return encodeUtf8(encodeGoJson({ ...event, topic, pubsubname: pubsubName }, { sortKeys: true }));
 }
