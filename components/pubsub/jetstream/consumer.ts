@@ -36,8 +36,14 @@ interface Held {
 
 /** The server's own limit of unacknowledged messages. */
 const standardPending = 1000;
-/** Messages that wait here behind the one in the handler, so that it never waits for the network. */
-const ahead = 8;
+/**
+ * Messages that wait here behind the one in the handler, so that it does not wait for the network: as many as it takes in
+ * this time, in milliseconds, and no more than this. Behind a slow handler others could have them sooner.
+ */
+const aheadMs = 50;
+const mostAhead = 32;
+/** From so many free places on a question is worth its way. */
+const worthwhile = 8;
 /** Bytes of messages that are here; one message is always allowed. */
 const mostBytes = 16 * 1024 * 1024;
 const againMs = 1000;
@@ -49,7 +55,6 @@ export class Consumer {
   readonly #ports: ConsumerPorts;
   readonly #acks: Acks;
   readonly #handlers: number;
-  readonly #capacity: number;
   readonly #held = new Map<string, Held>();
   #waiting: Held[] = [];
   /** Messages that were given back, and until when they are expected again. */
@@ -59,6 +64,8 @@ export class Consumer {
   #active = 0;
   #heldBytes = 0;
   #averageBytes = 1024;
+  /** How long the handler takes, once that is known. */
+  #averageMs = Number.POSITIVE_INFINITY;
   #feed: Feed | undefined;
   #stream = "";
   #streamCreated = "";
@@ -77,7 +84,6 @@ export class Consumer {
     this.#acks = new Acks(link);
     const most = settings.maxAckPending > 0 ? settings.maxAckPending : standardPending;
     this.#handlers = Math.max(settings.isSingle ? 1 : most, atOnce, 1);
-    this.#capacity = this.#handlers === 1 ? 1 + ahead : this.#handlers;
   }
 
   /** Resolves when messages come. Rejects with DriverError when the stream or the consumer cannot be had. */
@@ -141,11 +147,20 @@ export class Consumer {
   }
 
   #room(): number {
-    const free = this.#capacity - this.#held.size;
-    // A few at a time would cost a question each.
-    if (this.#isClosed || free < Math.min(this.#capacity, ahead) / 2) return 0;
+    const ahead = this.#handlers > 1 ? 0 : Math.min(mostAhead, Math.floor(aheadMs / this.#averageMs));
+    const capacity = this.#handlers + ahead;
+    const free = capacity - this.#held.size;
+    if (this.#isClosed || free < Math.min(capacity, worthwhile) / 2) return 0;
     const fitting = Math.floor((mostBytes - this.#heldBytes) / this.#averageBytes);
-    return this.#held.size === 0 ? Math.max(1, Math.min(free, fitting)) : Math.min(free, fitting);
+    const most = Math.min(free, fitting, this.#pace() - this.#waiting.length);
+    return this.#held.size === 0 ? Math.max(1, most) : most;
+  }
+
+  /** How many messages the rate limit lets through soon: what is fetched for later would come back as lost. */
+  #pace(): number {
+    const { rateLimit } = this.#ports.settings;
+    if (rateLimit === 0) return Number.POSITIVE_INFINITY;
+    return Math.max(1, Math.floor((rateLimit * aheadMs) / (8000 * this.#averageBytes)));
   }
 
   /** Where a new consumer has to begin so that nothing is missed. */
@@ -242,7 +257,8 @@ export class Consumer {
   }
 
   async #run(held: Held): Promise<void> {
-    const { handle, topic, log } = this.#ports;
+    const { handle, topic, log, clock } = this.#ports;
+    const begun = clock.monotonic();
     this.#active += 1;
     let delivery: Delivery = "retry";
     try {
@@ -259,6 +275,8 @@ export class Consumer {
         `Handling a message of topic ${topic} failed: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
+    const took = clock.monotonic() - begun;
+    this.#averageMs = this.#averageMs === Number.POSITIVE_INFINITY ? took : this.#averageMs * 0.9 + took * 0.1;
     this.#active -= 1;
     this.#release(held);
     if (delivery === "ack") {

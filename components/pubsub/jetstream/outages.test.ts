@@ -178,7 +178,7 @@ test("pubsub.jetstream: a consumer that somebody deletes is made again where it 
 test("pubsub.jetstream: a slow consumer holds few messages, the rest waits at the server", options, async () => {
   const nats = (await restartable())!;
   for (const [more, most] of [
-    [{}, 9],
+    [{}, 1],
     [{ concurrency: "parallel", maxAckPending: "20" }, 20],
   ] as const) {
     const pubsub = await open({ natsURL: `nats://${nats.server.address}`, durableName: `slow${most}`, ...more });
