@@ -166,7 +166,7 @@ export class WebSocketTunnel implements ServerSocketHandlers {
       onPing: (data) => {
         if (this.#isClientGone) return;
         if (socket.ping === undefined) this.#send(opcodes.pong, data);
-        else socket.ping(data);
+        else if (!socket.ping(data)) this.#isBlocked = true;
       },
       // The host has answered the client's pings itself.
       onPong: () => {},

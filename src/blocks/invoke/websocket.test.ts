@@ -318,6 +318,29 @@ for (const way of ways) {
       client.socket.destroy();
     });
 
+    it("answers the last ping of a client that did not read", async () => {
+      const { client, app } = await open(way);
+      client.socket.pause();
+      const part = new Uint8Array(65_536);
+      // The way to the client is full when the app's end does not drain any more.
+      for (let quiet = 0; quiet < 20; quiet++) {
+        if (app.socket.writableLength === 0) {
+          quiet = 0;
+          app.send("binary", part);
+        }
+        await new Promise((resolve) => setTimeout(resolve, app.socket.writableLength === 0 ? 0 : 10));
+      }
+      for (let number = 0; number < 500; number++) client.send("ping", `${number}`);
+      client.socket.resume();
+      let last: unknown;
+      while (last !== "499") {
+        const [kind, data] = await client.next();
+        if (kind === "pong") last = data;
+        assert.notEqual(kind, "lost");
+      }
+      client.socket.destroy();
+    });
+
     it("refuses requests that are no good", async () => {
       const path = "/v1.0/invoke/callee/method/echo";
       const old = await askForWebSocket(portOf(way), path, { "sec-websocket-version": "8" });

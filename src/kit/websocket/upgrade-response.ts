@@ -5,8 +5,8 @@ export const defaultMessageBytes = 16 << 20;
 export interface ServerSocket {
   /** A text or a binary message. False: the client reads slowly, wait for `onDrain`. */
   send(message: string | Uint8Array): boolean;
-  /** Absent: this host cannot send pings. */
-  ping?(data: Uint8Array): void;
+  /** As `send`. Absent: this host cannot send pings. */
+  ping?(data: Uint8Array): boolean;
   /** Sends a close frame; `onClose` follows. 1005: without a code. */
   close(code: number, reason: string): void;
   /** Cuts the connection without one; `onClose` follows. */

@@ -26,6 +26,8 @@ export class WireWebSocket {
   readonly #handlers: ServerSocketHandlers;
   #isClosing = false;
   #isGone = false;
+  #isBlocked = false;
+  #unanswered: Uint8Array | undefined;
   #ended: { readonly code: number; readonly reason: string } | undefined;
   #cancelTimer: (() => void) | undefined;
 
@@ -37,7 +39,7 @@ export class WireWebSocket {
         onText: (text) => this.#handlers.onMessage(text),
         onBinary: (bytes) => this.#handlers.onMessage(bytes),
         onPing: (data) => {
-          if (!this.#isClosing) this.#wire.write(encodeFrame(opcodes.pong, data));
+          this.#pong(data);
           this.#handlers.onPing(data);
         },
         onPong: (data) => this.#handlers.onPong(data),
@@ -57,6 +59,10 @@ export class WireWebSocket {
   }
 
   drained(): void {
+    this.#isBlocked = false;
+    const ping = this.#unanswered;
+    this.#unanswered = undefined;
+    if (ping !== undefined) this.#pong(ping);
     this.#handlers.onDrain();
   }
 
@@ -78,6 +84,19 @@ export class WireWebSocket {
     this.#handlers.onClose(this.#ended?.code ?? lost, this.#ended?.reason ?? "");
   }
 
+  #write(opcode: number, payload: Uint8Array): boolean {
+    if (this.#isClosing || this.#isGone) return true;
+    const isTaken = this.#wire.write(encodeFrame(opcode, payload));
+    if (!isTaken) this.#isBlocked = true;
+    return isTaken;
+  }
+
+  /** To a client that does not read, only the last of its pings is answered, and later (RFC 6455, 5.5.3). */
+  #pong(data: Uint8Array): void {
+    if (this.#isBlocked) this.#unanswered = data;
+    else this.#write(opcodes.pong, data);
+  }
+
   #closedBy(code: number, reason: string): void {
     this.#ended ??= { code, reason };
     this.close(code, reason);
@@ -85,14 +104,12 @@ export class WireWebSocket {
   }
 
   #view(): ServerSocket {
-    const send = (opcode: number, payload: Uint8Array): boolean =>
-      this.#isClosing || this.#isGone || this.#wire.write(encodeFrame(opcode, payload));
     return {
       send: (message) =>
         typeof message === "string"
-          ? send(opcodes.text, new TextEncoder().encode(message))
-          : send(opcodes.binary, message),
-      ping: (data) => void send(opcodes.ping, data),
+          ? this.#write(opcodes.text, new TextEncoder().encode(message))
+          : this.#write(opcodes.binary, message),
+      ping: (data) => this.#write(opcodes.ping, data),
       close: (code, reason) => this.close(code, reason),
       destroy: () => this.#wire.destroy(),
       pause: () => this.#wire.pause(),

@@ -53,6 +53,10 @@ export async function openNodeWebSocket(
   let ended: { readonly code: number; readonly reason: string } | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
+  let unanswered: Uint8Array | undefined;
+
+  const write = (opcode: number, payload: Uint8Array): boolean =>
+    isClosing || socket.destroyed || socket.write(encodeFrame(opcode, payload));
   const sendClose = (code: number, reason: string): void => {
     if (isClosing || socket.destroyed) return;
     isClosing = true;
@@ -72,7 +76,9 @@ export async function openNodeWebSocket(
       onText: (text) => handlers?.onMessage(text),
       onBinary: (bytes) => handlers?.onMessage(bytes),
       onPing(data) {
-        if (!isClosing) socket.write(encodeFrame(opcodes.pong, data));
+        // To a client that does not read, only the last of its pings is answered, and later (RFC 6455, 5.5.3).
+        if (socket.writableNeedDrain) unanswered = data;
+        else write(opcodes.pong, data);
         handlers?.onPing(data);
       },
       onPong: (data) => handlers?.onPong(data),
@@ -80,24 +86,22 @@ export async function openNodeWebSocket(
     },
   );
   const view: ServerSocket = {
-    send(message) {
-      if (isClosing || socket.destroyed) return true;
-      return socket.write(
-        typeof message === "string"
-          ? encodeFrame(opcodes.text, new TextEncoder().encode(message))
-          : encodeFrame(opcodes.binary, message),
-      );
-    },
-    ping(data) {
-      if (!isClosing && !socket.destroyed) socket.write(encodeFrame(opcodes.ping, data));
-    },
+    send: (message) =>
+      typeof message === "string"
+        ? write(opcodes.text, new TextEncoder().encode(message))
+        : write(opcodes.binary, message),
+    ping: (data) => write(opcodes.ping, data),
     close: sendClose,
     destroy: () => void socket.destroy(),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
   };
   handlers = answer.taker.opened(view);
-  socket.on("drain", () => handlers?.onDrain());
+  socket.on("drain", () => {
+    if (unanswered !== undefined) write(opcodes.pong, unanswered);
+    unanswered = undefined;
+    handlers?.onDrain();
+  });
   socket.on("end", () => socket.end());
   socket.on("close", () => {
     clearTimeout(timer);
