@@ -1,3 +1,5 @@
+import type { HttpAnswer } from "../../api/http/answer.ts";
+import { WholeAnswer } from "../../api/http/whole-answer.ts";
 import { httpStatusFromGrpc } from "../../errors/http-status.ts";
 import type { MessageBody } from "../../kit/http-message.ts";
 import { InvocationFailure, type InvocationReply } from "../../kit/invocation.ts";
@@ -8,12 +10,23 @@ const protobuf = "application/x-protobuf";
 /** Statuses whose answers have no body. */
 const bodiless: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 
-/** The reply as a response; `size` is the number of bytes of its body, where known. Throws InvocationFailure on a status that HTTP servers do not send. */
-export async function httpAnswer(
+/** The reply as an answer. Throws InvocationFailure on a status that HTTP servers do not send. */
+export function httpAnswer(
   reply: InvocationReply,
   isHead: boolean,
   isEventStream: boolean,
-): Promise<{ readonly response: Response; readonly size: number | undefined }> {
+): HttpAnswer | Promise<HttpAnswer> {
+  const { code, body } = reply;
+  if (code < 200 || code > 599 || body instanceof ReadableStream) return slowAnswer(reply, isHead, isEventStream);
+  const contentType = reply.typeUrl === "" ? reply.contentType : protobuf;
+  const isEvents = isEventStream && code < 300;
+  if (isHead || bodiless.has(code)) return wholeAnswer(reply, code, null, contentType, isEvents);
+  const isSniffed = contentType === "" && body !== null && body.length > 0;
+  return wholeAnswer(reply, code, body, isSniffed ? sniffContentType(body) : contentType, isEvents);
+}
+
+/** Streams, and statuses of gRPC. */
+async function slowAnswer(reply: InvocationReply, isHead: boolean, isEventStream: boolean): Promise<HttpAnswer> {
   const isHttp = reply.code >= 100;
   const status = isHttp ? reply.code : httpStatusFromGrpc(reply.code);
   let contentType = reply.typeUrl === "" ? reply.contentType : protobuf;
@@ -35,11 +48,10 @@ export async function httpAnswer(
     body = known.body;
     contentType = known.contentType;
   }
-  const init = { status, headers: headersOf(reply, contentType, isEventStream && status < 300) };
-  return {
-    response: newResponse(body, init),
-    size: body === null ? 0 : body instanceof Uint8Array ? body.length : undefined,
-  };
+  const isEvents = isEventStream && status < 300;
+  const whole = wholeAnswer(reply, status, body instanceof ReadableStream ? null : body, contentType, isEvents);
+  if (!(body instanceof ReadableStream) && status !== 101) return whole;
+  return newResponse(body as ReadableStream<Uint8Array> | null, { status, headers: whole.pairs() });
 }
 
 function unsendable(status: number, cause?: unknown): InvocationFailure {
@@ -56,28 +68,22 @@ function newResponse(body: MessageBody, init: { readonly status: number; readonl
   }
 }
 
-type Pairs = Record<string, string>;
-
-/** One object, or Headers when a name comes twice: the object costs half. */
-function headersOf(reply: InvocationReply, contentType: string, isEventStream: boolean): Pairs | Headers {
-  const pairs: Pairs = {};
-  let many: Headers | undefined;
-  for (const [name, value] of reply.code >= 100 ? reply.headers : asHttp(reply.headers)) {
-    if (many === undefined && pairs[name] !== undefined) many = new Headers(pairs);
-    if (many !== undefined) many.append(name, value);
-    else pairs[name] = value;
-  }
-  const set = (name: string, value: string) => {
-    if (many === undefined) pairs[name] = value;
-    else many.set(name, value);
-  };
-  if (contentType !== "") set("content-type", contentType);
+function wholeAnswer(
+  reply: InvocationReply,
+  status: number,
+  body: Uint8Array | null,
+  contentType: string,
+  isEvents: boolean,
+): WholeAnswer {
+  const answer = new WholeAnswer(status, body);
+  for (const [name, value] of reply.code >= 100 ? reply.headers : asHttp(reply.headers)) answer.append(name, value);
+  if (contentType !== "") answer.set("content-type", contentType);
   // compat: pkg/sse/sse.go
-  if (isEventStream) {
-    set("content-type", "text/event-stream");
-    set("cache-control", "no-cache");
+  if (isEvents) {
+    answer.set("content-type", "text/event-stream");
+    answer.set("cache-control", "no-cache");
   }
-  return many ?? pairs;
+  return answer;
 }
 
 /** Type and body of an answer without a type; the first chunk of a stream tells. */

@@ -1,4 +1,4 @@
-import { errorAnswer, failedWith, sized } from "../../api/http/answer.ts";
+import { errorAnswer, failedWith } from "../../api/http/answer.ts";
 import type { Fallback, HttpRequest } from "../../api/http/route.ts";
 import { fail } from "../../errors/error.ts";
 import type { Span } from "../../kit/call.ts";
@@ -44,12 +44,16 @@ export function invokeHttp(invoke: Invoke, webSockets?: TunnelPorts): Fallback {
       }
       const verb = request.method.toUpperCase();
       try {
-        const reply = await invoke.invoke(called.id, await readInvocation(request, verb, called.method), request.call);
+        const asked = readInvocation(request, verb, called.method);
+        const invocation = asked instanceof Promise ? await asked : asked;
+        const reply = await invoke.invoke(called.id, invocation, request.call);
         const isEventStream = headers.get("accept")?.trim().toLowerCase() === "text/event-stream";
-        const { response, size } = await httpAnswer(reply, verb === "HEAD", isEventStream);
-        const { status } = response;
-        if (status < 200 || status > 399) failedWith(response, fail("directInvoke", { id: called.id, reason: "" }));
-        return size === undefined ? response : sized(response, size);
+        const made = httpAnswer(reply, verb === "HEAD", isEventStream);
+        const answer = made instanceof Promise ? await made : made;
+        const { status } = answer;
+        return status < 200 || status > 399
+          ? failedWith(answer, fail("directInvoke", { id: called.id, reason: "" }))
+          : answer;
       } catch (error) {
         return errorAnswer(invokeError(called.id, error));
       }
@@ -67,7 +71,7 @@ function describe(span: Span, { id, method }: CalledMethod): void {
   span.set("net.peer.name", id);
 }
 
-async function readInvocation(request: HttpRequest, verb: string, method: string): Promise<Invocation> {
+function readInvocation(request: HttpRequest, verb: string, method: string): Invocation | Promise<Invocation> {
   const lines: Lines = [];
   let contentType = "";
   let length: number | undefined;
@@ -79,10 +83,11 @@ async function readInvocation(request: HttpRequest, verb: string, method: string
     else if (name === "content-length") length = Number(value);
     else if (name === "transfer-encoding") isChunked = true;
   });
-  let body: MessageBody = null;
-  if (length !== undefined && length <= wholeBytes) body = length === 0 ? null : await request.body();
+  const isWhole = length !== undefined && length <= wholeBytes;
+  let body: MessageBody | Promise<Uint8Array> = null;
+  if (isWhole) body = length === 0 ? null : request.body();
   else if (length !== undefined || isChunked || (verb !== "GET" && verb !== "HEAD")) body = request.stream();
-  const invocation: Invocation = {
+  const withBody = (read: MessageBody): Invocation => ({
     wire: "http",
     method,
     // compat: pkg/messaging/v1/invoke_method_request.go turns verbs it does not know into POST.
@@ -91,7 +96,8 @@ async function readInvocation(request: HttpRequest, verb: string, method: string
     contentType,
     typeUrl: "",
     headers: lines,
-    body,
-  };
-  return body instanceof ReadableStream && length !== undefined ? { ...invocation, length } : invocation;
+    body: read,
+    ...(read instanceof ReadableStream && length !== undefined ? { length } : {}),
+  });
+  return body instanceof Promise ? body.then(withBody) : withBody(body);
 }

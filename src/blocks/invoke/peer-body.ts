@@ -78,7 +78,7 @@ function checkSeq(seq: number, expected: number): void {
 
 function declaredLength(head: WireRequest): number | undefined {
   for (const [name, value] of head.metadata) {
-    if (name.toLowerCase() === "content-length" && /^\d{1,15}$/.test(value)) return Number(value);
+    if (name.length === 14 && name.toLowerCase() === "content-length" && /^\d{1,15}$/.test(value)) return Number(value);
   }
   return undefined;
 }

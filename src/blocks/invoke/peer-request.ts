@@ -19,7 +19,9 @@ export function peerInvocation(request: WireRequest, body: MessageBody, upgrade?
   let contentType = "";
   let length: number | undefined;
   let connection: string | undefined;
-  for (const [name] of request.metadata) if (name.toLowerCase() === "connection") connection = name;
+  for (const [name] of request.metadata) {
+    if (name.length === 10 && name.toLowerCase() === "connection") connection = name;
+  }
   const dropped = connection === undefined ? undefined : nominated(joinedValue(request, connection));
   for (const [given, value] of request.metadata) {
     const name = given.toLowerCase();

@@ -89,11 +89,10 @@ function invocation(request: HttpRequest, method: string, tunnel: WebSocketTunne
   };
 }
 
-async function refusal(reply: InvocationReply, id: string): Promise<Response> {
-  const { response, size } = await httpAnswer(reply, false, false);
-  const { status } = response;
-  if (status < 200 || status > 399) failedWith(response, fail("directInvoke", { id, reason: "" }));
-  return size === undefined ? response : sized(response, size);
+async function refusal(reply: InvocationReply, id: string): Promise<HttpAnswer> {
+  const answer = await httpAnswer(reply, false, false);
+  const { status } = answer;
+  return status < 200 || status > 399 ? failedWith(answer, fail("directInvoke", { id, reason: "" })) : answer;
 }
 
 /** What is wrong with an answer of 101 (RFC 6455, 4.1), if anything. */

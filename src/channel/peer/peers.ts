@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { Call } from "../../kit/call.ts";
 import { type Invocation, InvocationFailure, type InvocationReply } from "../../kit/invocation.ts";
 import type { GrpcClient } from "../grpc/client.ts";
-import type { GrpcPool } from "../grpc/pool.ts";
+import type { GrpcPool, GrpcTarget } from "../grpc/pool.ts";
 import { callLocal } from "./call-local.ts";
 import { callLocalStream } from "./call-local-stream.ts";
 
@@ -25,17 +25,25 @@ export interface Peers {
 /** How long a connection to a peer may take. */
 const connectTimeoutMs = 15_000;
 const unimplemented = 12;
+/** Addresses whose form is remembered. */
+const mostTargets = 1000;
 
 /** Calls peers over the connections of a pool. Plain; TLS comes with identities. */
 export function createPeers(pool: GrpcPool): Peers {
+  const targets = new Map<string, GrpcTarget>();
   const clientOf = ({ address }: PeerAddress): GrpcClient => {
+    const known = targets.get(address);
+    if (known !== undefined) return pool.get(known);
     const cut = address.lastIndexOf(":");
     const host = address.slice(0, cut).replace(/^\[|\]$/g, "");
     const port = Number(address.slice(cut + 1));
     if (cut < 1 || !(port > 0 && port < 65_536)) {
       throw new InvocationFailure(Code.Unavailable, `invalid target address ${address}`);
     }
-    return pool.get({ host, port, connectTimeoutMs });
+    const target: GrpcTarget = { host, port, connectTimeoutMs, key: address };
+    if (targets.size >= mostTargets) targets.clear();
+    targets.set(address, target);
+    return pool.get(target);
   };
 
   return {

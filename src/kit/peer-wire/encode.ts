@@ -2,7 +2,7 @@ import type { Trace } from "../call.ts";
 import { framePrefix } from "../grpc/frames.ts";
 import type { HeaderLines } from "../http-message.ts";
 import type { Invocation, InvocationReply } from "../invocation.ts";
-import { ProtoWriter } from "../protobuf/writer.ts";
+import { ProtoWriter, varintSize } from "../protobuf/writer.ts";
 import { verbNames } from "./verb-names.ts";
 
 /** Path of the RPC that carries invocations between sidecars. */
@@ -92,10 +92,10 @@ export function encodeChunkFrame(data: Uint8Array, seq: number): Uint8Array {
 
 function finishFrame(writer: ProtoWriter, data: Uint8Array | undefined, seq: number): Uint8Array {
   if (data !== undefined && data.length > 0) {
-    const payload = writer.open(2);
+    const { length } = data;
+    writer.message(2, 1 + varintSize(length) + length + (seq > 0 ? 1 + varintSize(seq) : 0));
     writer.bytes(1, data);
     if (seq > 0) writer.varint(2, seq);
-    writer.close(payload);
   }
   const frame = writer.finish();
   const length = frame.length - framePrefix;
@@ -126,10 +126,28 @@ export function requestMetadata(request: Invocation, trace: Trace, callee: strin
 
 /** Names of HTTP fields as Go writes them; upstream's peers tell fields from gRPC metadata by that. */
 function canonical(lines: HeaderLines): HeaderLines {
-  return lines.map(([name, value]) => [name.startsWith("dapr-") ? name : canonicalName(name), value]);
+  return lines.map((line) => [line[0].startsWith("dapr-") ? line[0] : canonicalName(line[0]), line[1]]);
 }
 
+/** Names that nearly every call has. */
+const knownNames: ReadonlyMap<string, string> = new Map(
+  [
+    "Accept",
+    "Accept-Encoding",
+    "Cache-Control",
+    "Date",
+    "Forwarded",
+    "Host",
+    "Server",
+    "User-Agent",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+  ].map((name) => [name.toLowerCase(), name]),
+);
+
 function canonicalName(name: string): string {
+  const known = knownNames.get(name);
+  if (known !== undefined) return known;
   let text = "";
   let isStart = true;
   for (let at = 0; at < name.length; at++) {
@@ -143,7 +161,7 @@ function canonicalName(name: string): string {
 /** A map of name to values; values of one name stay in order. */
 function writeMetadata(writer: ProtoWriter, field: number, lines: HeaderLines): void {
   for (let at = 0; at < lines.length; at++) {
-    const [name] = lines[at] as readonly [string, string];
+    const name = (lines[at] as readonly [string, string])[0];
     if (isLater(lines, at, name)) continue;
     const entry = writer.open(field);
     writer.string(1, name);

@@ -1,4 +1,13 @@
 const utf8 = new TextEncoder();
+/** Up to here a loop beats the encoder. */
+const shortText = 80;
+
+/** Bytes that `varint` takes for a value below 2^32. */
+export function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) size++;
+  return size;
+}
 
 /** Writes protobuf fields into one growing buffer, behind `reserved` bytes that the caller fills later. Default values are left to the caller. */
 export class ProtoWriter {
@@ -42,7 +51,8 @@ export class ProtoWriter {
     this.#room(most + 15);
     this.#varint((field << 3) | 2);
     const start = this.#at + 1;
-    const { written } = utf8.encodeInto(text, this.#bytes.subarray(start, start + most));
+    let written = text.length <= shortText ? this.#ascii(text, start) : -1;
+    if (written < 0) written = utf8.encodeInto(text, this.#bytes.subarray(start, start + most)).written;
     this.#at = start + written;
     this.#length(start, written);
   }
@@ -55,6 +65,13 @@ export class ProtoWriter {
     this.#at += value.length;
   }
 
+  /** Begins a message field of so many bytes, which follow. */
+  message(field: number, size: number): void {
+    this.#room(20);
+    this.#varint((field << 3) | 2);
+    this.#varint(size);
+  }
+
   /** Opens a message field; what is written until `close` with the answer belongs to it. */
   open(field: number): number {
     this.#room(15);
@@ -64,6 +81,18 @@ export class ProtoWriter {
 
   close(start: number): void {
     this.#length(start, this.#at - start);
+  }
+
+  /** Writes text of ASCII alone; -1: it has other characters. */
+  #ascii(text: string, start: number): number {
+    const bytes = this.#bytes;
+    const { length } = text;
+    for (let at = 0; at < length; at++) {
+      const code = text.charCodeAt(at);
+      if (code > 0x7f) return -1;
+      bytes[start + at] = code;
+    }
+    return length;
   }
 
   /** Puts a length in front of what was written from `start` on; one byte was left for it. */
