@@ -6,7 +6,8 @@ import type { Storage } from "../../../src/storage/storage.ts";
 import { StorageError } from "../../../src/storage/storage-error.ts";
 import { storageFailure } from "../../_shared/storage-failure.ts";
 import type { BackOff } from "./back-off.ts";
-import { type HubMessage, type HubSettings, useHub } from "./hub.ts";
+import { type HubSettings, useHub } from "./hub.ts";
+import type { HubMessage } from "./publication.ts";
 import { createSizeLimit } from "./size-limit.ts";
 import { createTopicAdmin } from "./topic-admin.ts";
 

@@ -6,7 +6,16 @@ import type { Acks } from "./acks.ts";
 import { type BackOff, backOff } from "./back-off.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Owner } from "./owner.ts";
-import { dueStep, type Fence, freshSteps, releaseStep, retryStep, takeoverStep } from "./statements.ts";
+import type { Recent } from "./recent.ts";
+import {
+  dueStep,
+  type Fence,
+  freshSteps,
+  releaseStep,
+  retryStep,
+  type StoredMessage,
+  takeoverStep,
+} from "./statements.ts";
 
 export interface ConsumerPorts {
   readonly storage: Pick<Storage, "get" | "all" | "write">;
@@ -14,6 +23,7 @@ export interface ConsumerPorts {
   readonly owner: Owner;
   readonly acks: Acks;
   readonly inbox: Inbox;
+  readonly recent: Pick<Recent, "get">;
   readonly backOff: BackOff;
   /** Handlers at once. */
   readonly concurrency: number;
@@ -49,6 +59,18 @@ const leaseSql = `SELECT min(lease_until) AS until FROM pubsub_owner
   WHERE id <> +? AND EXISTS (SELECT 1 FROM pubsub_delivery WHERE grp = +? AND owner = pubsub_owner.id)`;
 const readSql = `SELECT seq, expires_at, content_type, metadata, data FROM pubsub_message
   WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq`;
+
+type Readable = Pick<StoredMessage, "data" | "contentType" | "metadata">;
+const nothing: Readable = { data: new Uint8Array(), contentType: "", metadata: "" };
+
+function storedMessage(row: SqlRow | undefined): Readable {
+  if (row === undefined) return nothing;
+  return {
+    data: row["data"] as Uint8Array,
+    contentType: row["content_type"] as string,
+    metadata: row["metadata"] as string,
+  };
+}
 
 /**
  * One subscription: claims messages for its group as handlers become free, reads them, hands them over, acknowledges or gives
@@ -96,13 +118,18 @@ export class Consumer {
     this.#take();
   }
 
+  /** Whether `expect` would claim now. */
+  get canExpect(): boolean {
+    return !this.#isClosed && !this.#isClaiming && this.#room() > 0;
+  }
+
   /**
    * A message is being written to the topic in this very turn: claims it unseen. False: it cannot just now, and must be told when
    * the message is there.
    */
   expect(): boolean {
+    if (!this.canExpect) return false;
     const room = this.#room();
-    if (this.#isClosed || this.#isClaiming || room <= 0) return false;
     void this.#claim(this.#freshSteps(room), room);
     return true;
   }
@@ -279,29 +306,44 @@ export class Consumer {
   }
 
   #read(claimed: readonly Claimed[]): void {
-    const { storage, clock, topic } = this.#ports;
+    const { clock, recent } = this.#ports;
     const now = clock.now();
-    const rows = new Map<number, SqlRow>();
-    for (const row of storage.all(readSql, [JSON.stringify(claimed.map(({ seq }) => seq))]))
-      rows.set(row["seq"] as number, row);
+    const unknown = claimed.filter(({ seq }) => recent.get(seq) === undefined);
+    const rows = this.#rowsOf(unknown);
     for (const delivery of claimed) {
-      const { seq, attempt } = delivery;
-      const row = rows.get(seq);
-      // It expired while it waited: nobody gets it, and the group is done with it.
-      if (row === undefined || (row["expires_at"] !== null && (row["expires_at"] as number) <= now)) {
-        this.#done(delivery);
-        continue;
+      const known = recent.get(delivery.seq);
+      if (known !== undefined) this.#hand(delivery, known, known.expiresAt, now);
+      else {
+        const row = rows.get(delivery.seq);
+        const expiresAt = row === undefined ? 0 : (row["expires_at"] as number | null);
+        this.#hand(delivery, storedMessage(row), expiresAt, now);
       }
-      const metadata = row["metadata"] as string;
-      void this.#run(delivery, {
-        topic: topic.name,
-        data: row["data"] as Uint8Array,
-        contentType: row["content_type"] as string,
-        metadata: metadata === "" ? {} : (JSON.parse(metadata) as Record<string, string>),
-        attempt,
-        id: String(seq),
-      });
     }
+  }
+
+  #rowsOf(claimed: readonly Claimed[]): ReadonlyMap<number, SqlRow> {
+    const rows = new Map<number, SqlRow>();
+    if (claimed.length === 0) return rows;
+    for (const row of this.#ports.storage.all(readSql, [JSON.stringify(claimed.map(({ seq }) => seq))]))
+      rows.set(row["seq"] as number, row);
+    return rows;
+  }
+
+  #hand(delivery: Claimed, message: Readable, expiresAt: number | null, now: number): void {
+    // It expired while it waited: nobody gets it, and the group is done with it.
+    if (expiresAt !== null && expiresAt <= now) {
+      this.#done(delivery);
+      return;
+    }
+    const { data, contentType, metadata } = message;
+    void this.#run(delivery, {
+      topic: this.#ports.topic.name,
+      data,
+      contentType,
+      metadata: metadata === "" ? {} : (JSON.parse(metadata) as Record<string, string>),
+      attempt: delivery.attempt,
+      id: String(delivery.seq),
+    });
   }
 
   #done(delivery: Claimed): void {

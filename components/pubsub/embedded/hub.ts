@@ -6,9 +6,9 @@ import type { BackOff } from "./back-off.ts";
 import { Consumer } from "./consumer.ts";
 import { createDelays } from "./delays.ts";
 import { createInbox, scheduleInboxSweep } from "./inbox.ts";
-import { messageRow } from "./message-row.ts";
 import { createOwner, memberStep } from "./owner.ts";
-import { delayStep, publishStep } from "./statements.ts";
+import { createPublication, type HubMessage, type Publication } from "./publication.ts";
+import { createRecent } from "./recent.ts";
 import { scheduleSweep } from "./sweep.ts";
 import { createTopics } from "./topics.ts";
 import { createTrim, isRetained, trimStep } from "./trim.ts";
@@ -20,15 +20,6 @@ export interface HubSettings {
   /** How long the inbox knows an event. */
   readonly inboxMs: number;
   readonly unread: { readonly ttlMs: number; readonly limit: number };
-}
-
-/** A message to be published, without its topic. */
-export interface HubMessage {
-  readonly data: Uint8Array;
-  readonly contentType: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  /** Of a dead letter: name of the topic and of the group that it comes from. */
-  readonly origin?: { readonly topic: string; readonly group: string };
 }
 
 export interface ConsumeRequest {
@@ -65,6 +56,7 @@ interface Shared {
 
 const NAME = "pubsub.embedded";
 const WATCH_MS = 1000;
+const RECENT_BYTES = 4 * 1024 * 1024;
 
 /** The hub of the file, made by the first who asks. The tables exist. */
 export function useHub(
@@ -97,11 +89,13 @@ function createShared(
   const warn = (what: string, error: unknown): void =>
     log.warn(`failed to ${what} in ${storage.path}: ${error instanceof Error ? error.message : String(error)}`);
   const consumers = new Set<Consumer>();
+  const byTopic = new Map<number, readonly Consumer[]>();
   const topics = createTopics(storage);
   const ownerId = Number(BigInt.asUintN(48, new DataView(random.bytes(8).buffer).getBigUint64(0))) + 1;
   const processName = host === undefined ? String(ownerId) : `${host.hostname}:${host.pid}`;
   let stopWatching: (() => void) | undefined;
 
+  const recent = createRecent(RECENT_BYTES);
   const trim = createTrim({ storage, clock, failed: (error) => warn("remove acknowledged messages", error) });
   const acks = createAcks({
     storage,
@@ -158,8 +152,18 @@ function createShared(
     failed: (error) => warn("remove old events from the inbox", error),
   });
 
+  const publishing = {
+    recent,
+    now: () => clock.now(),
+    consumers: (topic: number): Iterable<Consumer> => byTopic.get(topic) ?? [],
+    written(topic: number, hasDelayed: boolean): void {
+      if (hasDelayed) delays.look();
+      wake.notify(topic);
+    },
+  };
+
   function pumpTopic(topic: number): void {
-    for (const consumer of consumers) if (consumer.topic === topic) consumer.pump();
+    for (const consumer of byTopic.get(topic) ?? []) consumer.pump();
   }
   function changed(changedTopics: Iterable<number>): void {
     for (const topic of changedTopics) {
@@ -191,36 +195,10 @@ function createShared(
     return () => cancel();
   }
 
-  function publication(topic: number, messages: readonly HubMessage[], origin?: number): PreparedPublish {
-    const now = clock.now();
-    let hasDelayed = false;
-    let isExpected = false;
-    const late: Consumer[] = [];
-    const steps = messages.map((message) => {
-      const { row, dueAt } = messageRow(topic, message, now);
-      if (dueAt === undefined) isExpected = true;
-      else hasDelayed = true;
-      if (dueAt !== undefined) return delayStep(row, dueAt);
-      return publishStep(
-        origin === undefined ? row : { ...row, origin: { topic: origin, group: message.origin?.group ?? "" } },
-      );
-    });
-    return {
-      steps,
-      // In the same turn as the write, so that the claim shares the commit of what it takes.
-      submitted() {
-        if (!isExpected) return;
-        for (const consumer of consumers) if (consumer.topic === topic && !consumer.expect()) late.push(consumer);
-      },
-      written() {
-        for (const consumer of late) consumer.pump();
-        if (hasDelayed) delays.look();
-        wake.notify(topic);
-      },
-    };
-  }
+  const publication = (topic: number, messages: readonly HubMessage[], origin?: number): Publication =>
+    createPublication(publishing, topic, messages, origin);
 
-  async function prepare(topicName: string, messages: readonly HubMessage[]): Promise<PreparedPublish> {
+  async function prepare(topicName: string, messages: readonly HubMessage[]): Promise<Publication> {
     const origin = messages[0]?.origin;
     return publication(
       await topics.id(topicName),
@@ -232,13 +210,14 @@ function createShared(
   async function publish(topicName: string, messages: readonly HubMessage[]): Promise<void> {
     if (messages.length === 0) return;
     const topic = topics.id(topicName);
-    const { steps, submitted, written } =
+    const { steps, submitted, numbered, written } =
       typeof topic === "number" && messages[0]?.origin === undefined
         ? publication(topic, messages)
         : await prepare(topicName, messages);
     const writing = storage.write(steps);
     submitted();
-    await writing;
+    // The claim was written behind: it is told of the messages before it is told to read them.
+    numbered(await writing);
     written();
   }
 
@@ -286,9 +265,11 @@ function createShared(
         wake.notify(id);
         pumpTopic(id);
       },
+      recent,
       failed: warn,
     });
     consumers.add(consumer);
+    byTopic.set(id, [...(byTopic.get(id) ?? []), consumer]);
     stopWatching ??= watch();
     consumer.pump();
     let closing: Promise<void> | undefined;
@@ -310,6 +291,10 @@ function createShared(
         ]);
     } finally {
       consumers.delete(consumer);
+      byTopic.set(
+        consumer.topic,
+        [...consumers].filter(({ topic }) => topic === consumer.topic),
+      );
       if (consumers.size === 0) {
         stopWatching?.();
         stopWatching = undefined;

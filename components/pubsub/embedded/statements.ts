@@ -44,6 +44,15 @@ export function publishStep(message: StoredMessage): Step {
   };
 }
 
+/** As `publishStep`, and answers the number of the message. */
+export function numberedPublishStep(message: StoredMessage): Step {
+  const { sql, params } = publishStep(message);
+  return { sql: `${sql} RETURNING seq`, params, returning: true };
+}
+
+/** Behind the steps that publish several messages: answers the number of the last one. The others have the numbers before it. */
+export const lastNumberStep: Step = { sql: "SELECT last_insert_rowid() AS seq", params: [], returning: true };
+
 /** Keeps a message back until `dueAt`. */
 export function delayStep(message: StoredMessage, dueAt: number): Step {
   const { topic, expiresAt, key, contentType, metadata, data } = message;
