@@ -58,8 +58,9 @@ async function main(): Promise<number> {
     );
     console.log(`harm: ${verdict.harm}; ${verdict.restarts} restarts`);
     for (const { name, slope, before, after } of memory) {
+      const rss = `${before.rssMb.toFixed(0)} → ${after.rssMb.toFixed(0)} MB`;
       const held = `${before.handles} → ${after.handles} handles, ${before.sockets} → ${after.sockets} sockets`;
-      console.log(`${name}: ${slope.toFixed(2)} MB a minute, ${after.rssMb.toFixed(0)} MB at the end, ${held}`);
+      console.log(`${name}: ${slope.toFixed(2)} MB a minute, ${rss}, ${held}`);
     }
     for (const fault of faults.slice(0, 20)) console.log(fault);
     console.log(faults.length === 0 ? "passed" : `FAILED: ${faults.length} faults`);
