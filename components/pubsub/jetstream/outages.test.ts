@@ -147,6 +147,17 @@ test("pubsub.jetstream: a publish waits for the server, and fails when it stays 
   await nats.stop();
 });
 
+test("pubsub.jetstream: a component closes while its server is away", options, async () => {
+  const nats = (await restartable())!;
+  const pubsub = await open({ natsURL: `nats://${nats.server.address}` });
+  await pubsub.subscribe({ topic: "t", metadata: {} }, collector().handle, signal);
+  await nats.stop();
+  const refused = assert.rejects(publish(pubsub, "lost"), { kind: "closed" });
+  await pubsub.close();
+  await refused;
+  nats.admin.close();
+});
+
 test("pubsub.jetstream: a consumer that somebody deletes is made again where it was", options, async () => {
   const nats = (await restartable())!;
   for (const more of Object.values(settings)) {
