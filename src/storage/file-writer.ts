@@ -31,8 +31,8 @@ interface Unit {
   alone: boolean;
 }
 
-/** Steps after which the log is copied back into the file, about 4 to 8 MB of log. */
-const CHECKPOINT_STEPS = 1000;
+/** Steps after which the log is copied back into the file: so seldom that fewer than one write in a hundred waits for it. */
+const CHECKPOINT_STEPS = 8000;
 const IDLE_MS = 500;
 const MAX_GROUP = 1024;
 const MAX_PAUSE_MS = 20;
@@ -67,7 +67,8 @@ export class FileWriter {
   submit(transactions: readonly Transaction[], settled: (outcomes: readonly Outcome[]) => void): void {
     const arrived = this.#options.clock.monotonic();
     const batch: Batch = { arrived, outcomes: [], open: transactions.length, settled };
-    for (const [index, steps] of transactions.entries()) this.#queue.push({ steps, batch, index, alone: false });
+    for (let index = 0; index < transactions.length; index++)
+      this.#queue.push({ steps: transactions[index] as Transaction, batch, index, alone: false });
     if (!this.#isWaiting) this.#run();
   }
 
@@ -133,6 +134,11 @@ export class FileWriter {
   #takeGroup(): Unit[] {
     if (this.#queue[0]?.alone === true) return this.#queue.splice(0, 1);
     const stop = this.#queue.findIndex((unit) => unit.alone);
+    if (stop < 0 && this.#queue.length <= MAX_GROUP) {
+      const all = this.#queue;
+      this.#queue = [];
+      return all;
+    }
     return this.#queue.splice(0, Math.min(stop < 0 ? this.#queue.length : stop, MAX_GROUP));
   }
 

@@ -60,8 +60,11 @@ export class BatchEncoder {
   add(steps: readonly Step[]): void {
     // Anything else would spoil the message for all that share it.
     for (const { sql, params } of steps)
-      for (const value of params)
-        if (!isSqlValue(value)) throw new TypeError(`a parameter of kind ${typeof value} is none for SQL: ${sql}`);
+      for (let index = 0; index < params.length; index++)
+        if (!isSqlValue(params[index])) {
+          const kind = typeof params[index];
+          throw new TypeError(`a parameter of kind ${kind} is none for SQL: ${sql}`);
+        }
     const out = this.#steps;
     out.push(steps.length);
     for (const { sql, params, expect, returning } of steps) {
@@ -69,7 +72,8 @@ export class BatchEncoder {
       out.push(id * 2 + (returning === true ? 1 : 0));
       if (id === 0) out.push(sql);
       out.push(expect === undefined ? -1 : typeof expect === "number" ? expect : -2 - expect.min, params.length);
-      for (const value of params) {
+      for (let index = 0; index < params.length; index++) {
+        const value = params[index] as SqlValue;
         if (value instanceof Uint8Array) {
           out.push(undefined, this.#blobSize, value.length);
           this.#blobs.push(value);
@@ -172,8 +176,8 @@ export function decodeOutcomes(flat: FlatOutcomes): Outcome[] {
     else if (head === -2)
       outcomes.push({ kind: "error", error: flat[at++] as StorageErrorKind, message: flat[at++] as string });
     else {
-      const results = flat.slice(at, at + head) as (number | readonly SqlRow[])[];
-      at += head;
+      const results = new Array<number | readonly SqlRow[]>(head);
+      for (let step = 0; step < head; step++) results[step] = flat[at++] as number | readonly SqlRow[];
       outcomes.push({ kind: "done", results });
     }
   }

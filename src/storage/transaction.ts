@@ -55,7 +55,8 @@ export function runTransaction(
   grouped: boolean,
 ): Outcome | undefined {
   // A single statement is atomic by itself: no savepoint, half the work.
-  const guarded = grouped && steps.length > 1;
+  if (steps.length === 1) return runSingle(db, path, steps[0] as PlainStep, grouped);
+  const guarded = grouped;
   const results: (number | readonly SqlRow[])[] = [];
   let failure: Outcome | undefined;
   try {
@@ -64,7 +65,6 @@ export function runTransaction(
       const result = step.returning ? db.all(step.sql, step.params) : db.run(step.sql, step.params).changes;
       const changes = typeof result === "number" ? result : result.length;
       if (changes < step.least || changes > step.most) {
-        if (!guarded && grouped && changes > 0) return undefined;
         failure = { kind: "unexpected", step: index, changes };
         break;
       }
@@ -82,4 +82,16 @@ export function runTransaction(
     return undefined;
   }
   return failure ?? { kind: "done", results };
+}
+
+function runSingle(db: SqlDatabase, path: string, step: PlainStep, grouped: boolean): Outcome | undefined {
+  let result: number | readonly SqlRow[];
+  try {
+    result = step.returning ? db.all(step.sql, step.params) : db.run(step.sql, step.params).changes;
+  } catch (cause) {
+    return grouped && !isContained(cause) ? undefined : failedOutcome("write to", path, cause);
+  }
+  const changes = typeof result === "number" ? result : result.length;
+  if (changes >= step.least && changes <= step.most) return { kind: "done", results: [result] };
+  return grouped && changes > 0 ? undefined : { kind: "unexpected", step: 0, changes };
 }

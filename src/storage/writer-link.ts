@@ -2,7 +2,7 @@ import type { Reply, Request } from "./messages.ts";
 import { BatchEncoder, decodeOutcomes } from "./messages.ts";
 import type { Step, StepResult, StorageDescription } from "./storage.ts";
 import { StorageError } from "./storage-error.ts";
-import { resultsOf } from "./transaction.ts";
+import { type Outcome, resultsOf } from "./transaction.ts";
 
 /** The writing half of a storage, wherever the writer runs. */
 export interface Writer {
@@ -146,7 +146,9 @@ export class WriterLink implements Writer {
     this.#commitMs = this.#commitMs * 0.8 + reply.tookMs * 0.2;
     if (this.#waiting.length > 0 && this.#maySend()) this.#send();
     let hasCommitted = false;
-    for (const [index, outcome] of decodeOutcomes(reply.outcomes).entries()) {
+    const outcomes = decodeOutcomes(reply.outcomes);
+    for (let index = 0; index < outcomes.length; index++) {
+      const outcome = outcomes[index] as Outcome;
       hasCommitted ||= outcome.kind === "done";
       const waiter = waiters[index];
       try {
