@@ -3,7 +3,6 @@ import { absolutePath } from "../config/paths.ts";
 import { DriverError } from "../driver/errors.ts";
 import type { PubSub } from "../driver/pubsub.ts";
 import type { TopicAdmin } from "../driver/topic-admin.ts";
-import { createStorages } from "../storage/storages.ts";
 import { CommandError } from "./command-error.ts";
 import { needHost } from "./host.ts";
 import type { Program } from "./program.ts";
@@ -36,24 +35,12 @@ export async function withTopics<T>(
     throw new CommandError(
       `there is no broker at ${path}; name its file with --path, or the folder of "pillion run" with --data-dir`,
     );
-  const load = catalog[type];
-  if (load === undefined) throw new CommandError(`this program is built without ${type}`);
-  const { default: driver } = await load();
-  const storages = createStorages({ platform });
+  const openBroker = await program.openBroker();
   const warn = (line: string): void => process.stderr(`${line}\n`);
   let broker: PubSub | undefined;
   try {
-    broker = (await driver.open(new Map([["path", path]]), {
-      name: "topics",
-      appId: "pillion-topics",
-      namespace: "",
-      log: { debug() {}, info() {}, warn, error: warn },
-      signal: new AbortController().signal,
-      platform,
-      clock: platform.clock,
-      random: platform.random,
-      storage: (file, options) => storages.open(file, options),
-    })) as PubSub;
+    broker = await openBroker({ platform, catalog, path, warn });
+    if (broker === undefined) throw new CommandError(`this program is built without ${type}`);
     if (broker.topics === undefined) throw new CommandError(`${type} cannot show its topics`);
     return await work(broker.topics);
   } catch (error) {

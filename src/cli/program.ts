@@ -4,6 +4,7 @@ import type { serveComponent } from "../runtime/component-server.ts";
 import type { defaultComponents } from "../runtime/default-components.ts";
 import type { localServers, onEmbeddedEngine } from "../runtime/local-components.ts";
 import type { createNode } from "../runtime/node.ts";
+import type { openBroker } from "../runtime/open-broker.ts";
 
 /** Components on the embedded engine: the default ones, and those in place of a server of this machine. */
 export interface EmbeddedComponents {
@@ -25,6 +26,8 @@ export interface Program {
   /** Makes the node that serves sidecars; loaded when a command needs it. */
   readonly createNode: () => Promise<typeof createNode>;
   readonly embeddedComponents: () => Promise<EmbeddedComponents>;
+  /** Opens the embedded broker of a file. */
+  readonly openBroker: () => Promise<typeof openBroker>;
   /** Serves a driver as a pluggable component. */
   readonly serveComponent: () => Promise<typeof serveComponent>;
 }

@@ -38,6 +38,7 @@ export async function start(
       ...(await import("../runtime/default-components.ts")),
       ...(await import("../runtime/local-components.ts")),
     }),
+    openBroker: async () => (await import("../runtime/open-broker.ts")).openBroker,
     serveComponent: async () => (await import("../runtime/component-server.ts")).serveComponent,
   };
   let code: number;
