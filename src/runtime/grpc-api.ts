@@ -17,7 +17,9 @@ import { ApiError } from "../errors/error.ts";
 import { describeHttp } from "../errors/http.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { StreamHandler } from "../platform/types.ts";
+import { createInvokeMetrics } from "../telemetry/invoke-metrics.ts";
 import type { Log } from "../telemetry/ports.ts";
+import { sentProxiedCalls } from "./proxied-calls.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 export interface GrpcApiPorts {
@@ -74,6 +76,10 @@ export function createGrpcApi(ports: GrpcApiPorts): GrpcApi {
         ...(telemetry.errorCodes !== undefined && { onError }),
       }),
     );
+  }
+  if (ports.isMeasured && ports.unknown !== undefined) {
+    const metrics = createInvokeMetrics(telemetry.registry, telemetry.latencyBuckets);
+    interceptors.push(sentProxiedCalls(metrics, (path) => methods.has(path), clock));
   }
   if (ports.logsCalls) interceptors.push(createApiLogging({ log, clock }));
 

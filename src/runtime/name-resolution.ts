@@ -26,6 +26,8 @@ export interface NameResolutionPorts {
   readonly options: Options;
   readonly configuration: Configuration;
   readonly log: Log;
+  /** Hears of a resolver that did not come up, for the metrics. */
+  readonly failed?: (component: string, reason: "creation" | "init") => void;
   context(name: string, signal: AbortSignal): DriverContext;
 }
 
@@ -121,7 +123,9 @@ export function openNameResolution(ports: NameResolutionPorts): NameResolution {
       // compat: pkg/runtime/runtime.go only logs a resolver that does not come up.
       if (stopped.signal.aborted) return;
       const why = error instanceof Error ? error.message : String(error);
-      const code = why.startsWith("couldn't find") ? "CREATE_COMPONENT_FAILURE" : "INIT_COMPONENT_FAILURE";
+      const isUnknown = why.startsWith("couldn't find name resolver");
+      const code = isUnknown ? "CREATE_COMPONENT_FAILURE" : "INIT_COMPONENT_FAILURE";
+      ports.failed?.(component, isUnknown ? "creation" : "init");
       log.error(`[${code}]: initialization error occurred for nr (${component}/${version}): ${why}`);
     }
   }

@@ -166,6 +166,7 @@ async function openSteps(
     options,
     configuration,
     log,
+    failed: (component, reason) => telemetry.components.initFailed("nameResolution", reason, component),
     context: (name, signal) => driverContext({ shared, options, log, env }, name, signal),
   });
   opening.defer(() => names.close());

@@ -1,4 +1,3 @@
-import type { GrpcInterceptor } from "../api/grpc/interceptor.ts";
 import { lazyStreams } from "../api/grpc/lazy.ts";
 import type { GrpcPart } from "../api/grpc/part.ts";
 import type { RawHandler } from "../api/grpc/raw.ts";
@@ -17,7 +16,6 @@ import type { AccessControl } from "../config/configuration.ts";
 import type { Resources } from "../config/load.ts";
 import type { Options } from "../config/options.ts";
 import type { Components } from "../host/components.ts";
-import type { Clock } from "../kit/clock.ts";
 import type { InvocationTarget } from "../kit/invocation.ts";
 import type { StreamHandler } from "../platform/types.ts";
 import type { PolicyProvider } from "../resiliency/provider.ts";
@@ -33,6 +31,7 @@ import { invokePolicies, proxyPolicy } from "./invoke-policies.ts";
 import { maxMessageBytes } from "./listen.ts";
 import type { LocalSidecar } from "./local-sidecars.ts";
 import type { NameResolution } from "./name-resolution.ts";
+import { receivedProxiedCalls } from "./proxied-calls.ts";
 import type { Shared } from "./shared.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -185,7 +184,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
         unknown,
         limits,
         clock,
-        interceptors: wiring.meter === undefined ? [] : [proxiedCalls(wiring.meter, clock)],
+        interceptors: wiring.meter === undefined ? [] : [receivedProxiedCalls(wiring.meter, clock)],
       });
     }),
     accept: {
@@ -206,15 +205,6 @@ function warnOfUnproven(control: AccessControl | null, log: Log): void {
   log.warn(
     `access control: without mTLS nothing proves who calls from another process: such calls get the defaultAction, ${control.defaultAction}; policies are for callers in this process`,
   );
-}
-
-/** compat: what peers proxy to the app counts as calls of a client (pkg/diagnostics/grpc_monitoring.go). */
-function proxiedCalls(meter: AppMeter, clock: Clock): GrpcInterceptor {
-  return (info) => {
-    if (info.header("dapr-callee-app-id") === undefined && info.header("dapr-app-id") === undefined) return undefined;
-    const start = clock.monotonic();
-    return ({ code }) => meter.proxied(info.path, code, clock.monotonic() - start);
-  };
 }
 
 function acceptOf(sidecar: LocalSidecar<LocalAccept> | undefined): LocalAccept | undefined {

@@ -154,9 +154,12 @@ interface ClientSeries {
 
 function clientMetrics(metrics: MetricsRegistry, label: Labels, buckets: readonly number[]): HttpClientMetrics {
   const sent = metrics.histogram("http_client_sent_bytes", "Size of request bodies sent to the app.", sizeBuckets);
-  const received = metrics
-    .histogram("http_client_received_bytes", "Size of response bodies from the app.", sizeBuckets)
-    .bind({});
+  const allReceived = metrics.histogram(
+    "http_client_received_bytes",
+    "Size of response bodies from the app.",
+    sizeBuckets,
+  );
+  let received: BoundHistogram | undefined;
   const latency = metrics.histogram("http_client_roundtrip_latency", "Time for an answer of the app, in ms.", buckets);
   const completed = metrics.counter("http_client_completed_count", "HTTP requests that the app answered.");
   const probes = metrics.counter("http_healthprobes_completed_count", "Health probes of the app.");
@@ -188,6 +191,8 @@ function clientMetrics(metrics: MetricsRegistry, label: Labels, buckets: readonl
       found.sent.observe(requestBytes);
       found.completed.add();
       found.latency.observe(ms);
+      // An app that speaks gRPC never gets here, and then there is no such series.
+      received ??= allReceived.bind({});
       received.observe(responseBytes);
     },
     probed(status, ms) {

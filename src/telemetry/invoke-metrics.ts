@@ -7,6 +7,8 @@ export interface InvokeMetrics {
   responseReceived(callee: string, code: number, ms: number): void;
   requestReceived(caller: string): void;
   responseSent(caller: string, code: number): void;
+  /** A proxied call that its caller says is a long stream. */
+  streamSent(callee: string): void;
 }
 
 /** `runtime_service_invocation_…` of one sidecar. Empty `latencyBuckets`: the defaults. */
@@ -23,6 +25,7 @@ export function createInvokeMetrics(metrics: MetricsRegistry, latencyBuckets: re
   );
   return {
     requestSent: (callee) => sent.add({ dst_app_id: callee, type: "unary" }),
+    streamSent: (callee) => sent.add({ dst_app_id: callee, type: "streaming" }),
     responseReceived(callee, code, ms) {
       const status = String(code);
       answers.add({ src_app_id: callee, status, type: "unary" });

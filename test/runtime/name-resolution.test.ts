@@ -84,6 +84,10 @@ test("a resolver that cannot be opened is said in the log, and by calls", async 
     "[CREATE_COMPONENT_FAILURE]: initialization error occurred for nr (nodns/v1): couldn't find name resolver nodns/v1; known: hashicorp.consul, kubernetes, mdns, nameformat, sqlite, static";
   await until("the failure is in the log", () => unknown.log.some((one) => one.includes(line)));
   assert.match((await invoke(unknown, "b")).text, /couldn't find name resolver nodns\/v1/);
+  assert.match(
+    await unknown.metrics(),
+    /^dapr_runtime_component_init_fail_total\{app_id="a",component="nameResolution",componentName="nodns",reason="creation"\} 1$/m,
+  );
 
   const faulty = await start("a", configuration("nameformat", { format: "x", fromat: "{appid}" }));
   await until("the fault is in the log", () =>

@@ -250,11 +250,15 @@ for (const way of ways) {
       );
 
     it("brings the message to the app and its answer back", async () => {
-      const answer = await invoke("a/b", { "x-meta": "1", "dapr-caller-app-id": "forged" });
+      const traceparent = `00-${"1".repeat(32)}-${"2".repeat(16)}-01`;
+      const answer = await invoke("a/b", { "x-meta": "1", "dapr-caller-app-id": "forged", traceparent });
       assert.equal(decodeUtf8(answer.message.data?.value ?? new Uint8Array()), "a/b 4 a=b text/x hi");
       assert.equal(answer.message.contentType, "text/plain");
       assert.equal(answer.header["x-answer"], "header");
       assert.equal(answer.header["dapr-http-status"], undefined);
+      // The trace of the call, in both forms.
+      assert.match(String(answer.trailer["traceparent"]), /^00-1{32}-2{16}-01$/);
+      assert.equal(answer.trailer["grpc-trace-bin"], "AAARERERERERERERERERERERASIiIiIiIiIiAgE");
       assert.equal(seen.get("x-meta"), "1");
       const caller = way === "own app" ? [] : [["dapr-caller-namespace", "default"]];
       assert.deepEqual(dapr(seen), [["dapr-api-token", "secret"], ...list(way), ...caller].sort());

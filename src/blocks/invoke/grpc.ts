@@ -12,6 +12,7 @@ import {
 import { Dapr } from "../../gen/dapr/proto/runtime/v1/dapr_pb.ts";
 import { decodeUtf8 } from "../../kit/bytes.ts";
 import type { Call } from "../../kit/call.ts";
+import { encodeTraceBin } from "../../kit/grpc/trace-bin.ts";
 import { readBody } from "../../kit/http-message.ts";
 import type { Invocation, InvocationReply } from "../../kit/invocation.ts";
 import { verbNames } from "../../kit/peer-wire/verb-names.ts";
@@ -68,12 +69,22 @@ function answer(reply: InvocationReply, body: Uint8Array, context: HandlerContex
     if (reply.code < 200 || reply.code > 299) throw httpStatusError(reply.code, decodeUtf8(body));
   } else {
     setAll(context.responseTrailer, asMetadata("grpc", reply.trailers));
+    traceTrailers(context);
     if (reply.code !== 0) throw statusOf(reply);
   }
   return create(InvokeResponseSchema, {
     contentType: reply.contentType,
     data: { typeUrl: reply.typeUrl, value: body },
   });
+}
+
+/** compat: the answers of gRPC apps end with the trace of the call (pkg/messaging/v1/util.go). */
+function traceTrailers(context: HandlerContext): void {
+  const { traceparent } = callOf(context).trace;
+  if (traceparent === "") return;
+  context.responseTrailer.set("traceparent", traceparent);
+  const binary = encodeTraceBin(traceparent);
+  if (binary !== "") context.responseTrailer.set("grpc-trace-bin", binary);
 }
 
 function statusOf(reply: InvocationReply): ConnectError {
