@@ -49,6 +49,8 @@ const fieldsOf: Readonly<Record<NatsCredentials["kind"], string>> = {
   password: "the user and password in natsURL",
 };
 
+const graceMs = 200;
+
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 type NatsLibrary = typeof import("nats.ws");
@@ -76,7 +78,7 @@ function failure(settings: NatsLinkSettings, cause: unknown, lastEnd: string): D
 
 /** Connects. Rejects with DriverError "unavailable" or "unauthorized" when none of the servers takes the connection. */
 export async function openNats(settings: NatsLinkSettings, context: DriverContext): Promise<NatsLink> {
-  const { platform, log, signal } = context;
+  const { platform, clock, log, signal } = context;
   const { servers, tls } = settings;
   const { tcp } = platform;
   if (tcp === undefined)
@@ -88,9 +90,15 @@ export async function openNats(settings: NatsLinkSettings, context: DriverContex
   const [first] = servers.servers;
   const known = new Map(servers.servers.map((server) => [hostAndPort(server), server]));
   const authenticator = authenticatorOf(library, settings.credentials);
+  const early = Promise.withResolvers<never>();
   let lastEnd = "";
+  let ends = 0;
+  let isOpen = false;
   const ended = (reason: string): void => {
     lastEnd = reason;
+    ends += 1;
+    // The library does not notice when a server closes before it has greeted; what it does notice it tells sooner.
+    if (!isOpen && ends >= servers.servers.length) clock.after(graceMs, () => early.reject(new Error(reason)));
   };
   const options: ConnectionOptions & { wsFactory: (url: string) => Promise<object> } = {
     name: settings.name,
@@ -114,6 +122,7 @@ export async function openNats(settings: NatsLinkSettings, context: DriverContex
     },
   };
   let connection: NatsConnection;
+  let isOver = false;
   try {
     const connecting = library.connect(options);
     const aborted = new Promise<never>((_, reject) => {
@@ -123,12 +132,14 @@ export async function openNats(settings: NatsLinkSettings, context: DriverContex
     });
     void connecting.then(
       (late) => {
-        if (signal.aborted) void late.close();
+        if (isOver) void late.close();
       },
       () => undefined,
     );
-    connection = await Promise.race([connecting, aborted]);
+    connection = await Promise.race([connecting, aborted, early.promise]);
+    isOpen = true;
   } catch (cause) {
+    isOver = true;
     throw failure(settings, cause, lastEnd);
   }
   return linkOf(library, connection, servers.text, log);

@@ -29,21 +29,31 @@ export function hostAndPort({ host, port }: Pick<NatsServer, "host" | "port">): 
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+function notAnAddress(text: string): DriverError {
+  const shown = JSON.stringify(text.replace(/^(.*\/\/)?.*@/, "$1"));
+  const examples = "write for example nats://localhost:4222 (or tls://, ws://, wss://)";
+  return new DriverError("badMetadata", `natsURL ${shown} is no address, ${examples}`);
+}
+
+function decoded(text: string, part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw notAnAddress(text);
+  }
+}
+
 function readUrl(text: string): { server: NatsServer; user: string; password: string; scheme: string } {
   const scheme = /^([a-z]+):\/\//i.exec(text)?.[1]?.toLowerCase() ?? "nats";
   const defaults = schemes[scheme];
   const rest = text.replace(/^[a-z]+:\/\//i, "");
-  if (defaults === undefined || !URL.canParse(`http://${rest}`))
-    throw new DriverError(
-      "badMetadata",
-      `natsURL ${JSON.stringify(text.replace(/\/\/.*@/, "//"))} is no address, write for example nats://localhost:4222 (or tls://, ws://, wss://)`,
-    );
+  if (defaults === undefined || !URL.canParse(`http://${rest}`)) throw notAnAddress(text);
   const { hostname, username, password } = new URL(`http://${rest}`);
   // The standard port of http would be left out by the parser.
   const port = /:(\d+)(?:[/?#].*)?$/.exec(rest)?.[1];
   const host = hostname.replace(/^\[|\]$/g, "");
   const server = { ...defaults, host, port: port === undefined ? defaults.port : Number(port) };
-  return { server, user: decodeURIComponent(username), password: decodeURIComponent(password), scheme };
+  return { server, user: decoded(text, username), password: decoded(text, password), scheme };
 }
 
 /** Reads the addresses between commas. Throws DriverError "badMetadata" that names the field. */

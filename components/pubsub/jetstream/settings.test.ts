@@ -33,6 +33,8 @@ test("pubsub.jetstream: faulty settings are named before anything is dialed", as
     [{}, "missing nats URL"],
     [{ natsURL: " , " }, "missing nats URL"],
     [{ natsURL: "http://u:secret@x" }, /^natsURL "http:\/\/x" is no address, write for example nats:/],
+    [{ natsURL: "nats://u%zz:secret@x" }, /^natsURL "nats:\/\/x" is no address/],
+    [{ natsURL: "u:secret@ x" }, /^natsURL " x" is no address/],
     [{ natsURL: "nats://a,ws://b" }, /^natsURL mixes addresses of WebSockets/],
     [{ natsURL, jwt: "x" }, "missing seed key"],
     [{ natsURL, seedKey: "x" }, "missing jwt"],
