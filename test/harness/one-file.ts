@@ -48,9 +48,34 @@ export async function openOneFile(
     planned.happened();
     return never;
   }
+  // What the system would take from a killed process.
+  const leftovers = new Set<() => unknown>();
+  const kept = (cancel: () => void): (() => void) => {
+    leftovers.add(cancel);
+    return cancel;
+  };
+  const clock: Platform["clock"] = {
+    ...platform.clock,
+    after: (ms, wake) => kept(platform.clock.after(ms, wake)),
+    alarm: (at, wake) => kept(platform.clock.alarm(at, wake)),
+  };
+  const { udp } = platform;
   const context = driverContext(platform, "one", {
+    clock,
+    platform: {
+      ...platform,
+      clock,
+      ...(udp !== undefined && {
+        async udp(options) {
+          const socket = await udp(options);
+          leftovers.add(() => socket.close());
+          return socket;
+        },
+      }),
+    },
     async storage(file, options) {
       const storage = await storages.open(file, options);
+      leftovers.add(() => storage.close());
       return { ...storage, write: (steps) => write(storage, steps) };
     },
   });
@@ -75,8 +100,10 @@ export async function openOneFile(
     read: (sql, params) => file.all(sql, params),
     async close() {
       await file.close();
-      // What is dead holds nothing that it would give back.
-      if (isDead) return;
+      if (isDead) {
+        for (const end of leftovers) await end();
+        return;
+      }
       await broker.close();
       await store.close();
     },
