@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createHttpApi } from "../api/http/app.ts";
-import type { Route } from "../api/http/route.ts";
+import type { PipelineRequest, Route } from "../api/http/route.ts";
 import type { HttpMiddleware, MiddlewareNext, MiddlewareRequest, MiddlewareResponse } from "../driver/middleware.ts";
 import type { LoadedComponent } from "../host/component.ts";
 import type { Components } from "../host/components.ts";
 import { type HttpCall, type HttpReply, readBody } from "../kit/http-message.ts";
 import { createVirtualClock } from "../kit/virtual-clock.ts";
+import { UpgradeResponse } from "../kit/websocket/upgrade-response.ts";
 import type { Log } from "../telemetry/ports.ts";
 import { createTracer } from "../telemetry/trace.ts";
 import { createAppPipeline, createServerPipeline, pipelineSteps, warnOfMissing } from "./pipeline.ts";
@@ -137,6 +138,38 @@ test("in front of the API: the request as it is, changed, and an answer instead"
   );
   const empty = serve(() => ({ status: 204, headers: new Headers(), body: utf8.encode("dropped") }));
   assert.equal(await (await empty("/")).text(), "");
+});
+
+test("in front of the API: a WebSocket stays one, or its taker hears that it does not", async () => {
+  const given = { raw: new Request("http://x/"), path: "/" } as unknown as PipelineRequest;
+  const outcomes: string[] = [];
+  const upgrade = () =>
+    new UpgradeResponse(new Headers({ "x-app": "1" }), {
+      opened: () => {
+        throw new Error("nobody opens it here");
+      },
+      missed: () => void outcomes.push("missed"),
+    });
+  const through = (handle: Handle) => createServerPipeline(() => [step(handle)])(given, async () => upgrade());
+  const same = await through((request, next) => next(request));
+  assert.ok(same instanceof UpgradeResponse && same.headers.get("x-app") === "1");
+  const changed = await through(async (request, next) => {
+    const { status } = await next(request);
+    return { status, headers: new Headers({ "x-own": "2" }), body: utf8.encode("what") };
+  });
+  assert.ok(changed instanceof UpgradeResponse && changed.headers.get("x-own") === "2");
+  assert.deepEqual(outcomes, []);
+  const refused = await through(async (request, next) => {
+    await next(request);
+    return { status: 403, headers: new Headers(), body: null };
+  });
+  assert.equal(refused.status, 403);
+  const failing = through(async (request, next) => {
+    await next(request);
+    throw new Error("broken");
+  });
+  await assert.rejects(Promise.resolve(failing), /broken/);
+  assert.deepEqual(outcomes, ["missed", "missed"]);
 });
 
 test("in front of the API: errors of routes are answers, those of middlewares too, and the limit holds for all", async () => {
@@ -270,6 +303,35 @@ test("around the app: changes, and answers instead of the app's", async () => {
     failing(callOf(), signal, () => Promise.reject(error)),
     (thrown) => thrown === error,
   );
+});
+
+test("around the app: what flows after an upgrade is no body", async () => {
+  const bytes = () => new ReadableStream<Uint8Array>();
+  const [sent, received] = [bytes(), bytes()];
+  const asked: HttpCall = { method: "GET", path: "/a", query: "", headers: [], body: sent, upgrade: "websocket" };
+  const seen: unknown[] = [];
+  const changing = createAppPipeline(() => [
+    step(async (request, next) => {
+      seen.push(request.body);
+      const answer = await next({ ...request, path: "/b", body: new Uint8Array(1) });
+      seen.push(answer.body);
+      return { status: answer.status, headers: answer.headers, body: new Uint8Array(2) };
+    }),
+  ]);
+  const agreed = await changing(asked, new AbortController().signal, async (call) => {
+    seen.push(call.path, call.upgrade, call.body === sent);
+    return { status: 101, headers: [["x", "1"]], body: received };
+  });
+  assert.deepEqual(seen, [null, "/b", "websocket", true, null]);
+  assert.equal(agreed.status, 101);
+  assert.deepEqual(agreed.headers, [["x", "1"]]);
+  assert.equal(agreed.body, received);
+  const refused = await changing(asked, new AbortController().signal, async () => ({
+    status: 403,
+    headers: [],
+    body: null,
+  }));
+  assert.deepEqual([refused.status, refused.body], [403, new Uint8Array(2)]);
 });
 
 test("headers that nobody touched go out as the lines they were", () => {

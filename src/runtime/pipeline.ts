@@ -6,6 +6,7 @@ import type { PipelineHandler } from "../config/configuration.ts";
 import type { HttpMiddleware, MiddlewareNext, MiddlewareRequest, MiddlewareResponse } from "../driver/middleware.ts";
 import type { Components } from "../host/components.ts";
 import type { HttpCall, HttpReply } from "../kit/http-message.ts";
+import { UpgradeResponse } from "../kit/websocket/upgrade-response.ts";
 import type { Log } from "../telemetry/ports.ts";
 import { headersOf, linesOf } from "./pipeline-headers.ts";
 
@@ -67,10 +68,25 @@ export function createServerPipeline(steps: PipelineSteps): HttpPipeline {
     const found = steps();
     if (found.length === 0) return next();
     const view = requestView(given);
-    const answer = await run(found, view.request, (request) =>
-      next(request === view.request && !view.isRead() ? undefined : newRequest(request, given)),
-    );
-    return answer instanceof Response ? answer : newResponse(answer);
+    const accepted: { upgrade?: UpgradeResponse } = {};
+    try {
+      const answer = await run(found, view.request, async (request) => {
+        const response = await next(
+          request === view.request && !view.isRead() ? undefined : newRequest(request, given),
+        );
+        if (response instanceof UpgradeResponse) accepted.upgrade = response;
+        return response;
+      });
+      const { upgrade } = accepted;
+      if (upgrade !== undefined && answer.status === 101) {
+        delete accepted.upgrade;
+        return answer === upgrade ? upgrade : new UpgradeResponse(answer.headers, upgrade.taker);
+      }
+      return answer instanceof Response ? answer : newResponse(answer);
+    } finally {
+      // A step answered something else after all.
+      accepted.upgrade?.taker.missed();
+    }
   };
 }
 
@@ -141,13 +157,40 @@ export function createAppPipeline(steps: PipelineSteps): AppMiddleware {
   return async (call, signal, next) => {
     const found = steps();
     if (found.length === 0) return next(call, signal);
+    if (call.upgrade !== undefined) return aroundUpgrade(found, call, signal, next);
     const request = callView(call, signal);
     const answer = await run(found, request, async (passed) => {
       const reply = await next(passed === request ? call : newCall(passed, request, call), passed.signal);
       return new ReplyView(reply);
     });
-    return answer instanceof ReplyView ? answer.reply() : { ...plain(answer), headers: linesOf(answer.headers, []) };
+    return replyOf(answer);
   };
+}
+
+/** A call that asks to leave HTTP: the steps see its request and the answer, but not what flows after 101. */
+async function aroundUpgrade(
+  found: readonly HttpMiddleware[],
+  call: HttpCall,
+  signal: AbortSignal,
+  next: Parameters<AppMiddleware>[2],
+): Promise<HttpReply> {
+  const flow: { body: HttpReply["body"] } = { body: null };
+  const request = callView({ ...call, body: null }, signal);
+  const answer = await run(found, request, async (passed) => {
+    const asked = passed === request ? call : newCall(passed, request, call);
+    const reply = await next({ ...asked, body: call.body }, passed.signal);
+    if (reply.status !== 101) return new ReplyView(reply);
+    flow.body = reply.body;
+    return new ReplyView({ ...reply, body: null });
+  });
+  const reply = replyOf(answer);
+  if (reply.status === 101) return { ...reply, body: flow.body };
+  if (flow.body instanceof ReadableStream) await flow.body.cancel();
+  return reply;
+}
+
+function replyOf(answer: MiddlewareResponse): HttpReply {
+  return answer instanceof ReplyView ? answer.reply() : { ...plain(answer), headers: linesOf(answer.headers, []) };
 }
 
 function plain({ status, body }: MiddlewareResponse): {
