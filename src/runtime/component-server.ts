@@ -25,8 +25,8 @@ export interface ComponentServerSettings {
   readonly metadata: ReadonlyMap<string, string>;
   /** Path of the unix socket. */
   readonly socket: string;
-  /** Where embedded drivers keep their files. */
-  readonly dataDir: string;
+  /** Where embedded drivers keep their files when they are given no path. */
+  readonly dataDir: string | undefined;
 }
 
 /** A built-in driver behind a socket, as hosts of pluggable components expect it. */

@@ -1,5 +1,5 @@
 import { ConfigError } from "../../config/config-error.ts";
-import { dataDirectory } from "../../config/data-directory.ts";
+import { dataDirectory, homeDirectory } from "../../config/data-directory.ts";
 import { readEnvReference } from "../../config/env.ts";
 import { type Flag, flag, parseFlags } from "../../config/flags.ts";
 import { readComponentFile } from "../../config/read-component-file.ts";
@@ -120,7 +120,11 @@ export const componentCommand: Command = {
       version: args.some((arg) => arg.startsWith("--version")) ? values.version : file?.version || values.version,
       metadata: new Map([...fromFile, ...readItems(values.metadata)]),
       socket: values.socket,
-      dataDir: dataDirectory(values["data-dir"], platform.env, process.cwd()),
+      // Only embedded drivers without a path of their own need it, and they say so.
+      dataDir:
+        values["data-dir"] === "" && homeDirectory(platform.env) === ""
+          ? undefined
+          : dataDirectory(values["data-dir"], platform.env, process.cwd()),
     }).catch((error: unknown) => {
       throw new CommandError(error instanceof Error ? error.message : String(error), { cause: error });
     });
