@@ -368,6 +368,45 @@ describe("a connection", () => {
     client.close();
   });
 
+  it("leaves HTTP on a connection of its own, which takes nobody's place", async () => {
+    const app = await start((socket, all) => {
+      if (!all.includes("upgrade: websocket")) return void (isWhole(all) && socket.write(ok("a")));
+      const end = all.indexOf("\r\n\r\n") + 4;
+      if (end === all.length)
+        socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\nearly");
+      else socket.write(all.slice(-4));
+    });
+    const client = open(app.port, { maxConnections: 1 });
+    const over: string[] = [];
+    const tunnels = [];
+    for (const name of ["one", "two"]) {
+      let send: ReadableStreamDefaultController<Uint8Array> | undefined;
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          send = controller;
+        },
+      });
+      const reply = await client.request({ ...get(), body, upgrade: "websocket" }, forever, () => over.push(name));
+      assert.equal(reply.status, 101);
+      const reader = (reply.body as ReadableStream<Uint8Array>).getReader();
+      assert.equal(decodeUtf8((await reader.read()).value as Uint8Array), "early");
+      tunnels.push({ reader, send });
+    }
+    assert.equal(await textOf(await client.request(get(), forever, nothing)), "a");
+    assert.deepEqual([client.connections, client.busy], [3, 2]);
+    for (const { reader, send } of tunnels) {
+      send?.enqueue(encodeUtf8("back"));
+      assert.equal(decodeUtf8((await reader.read()).value as Uint8Array), "back");
+    }
+    assert.deepEqual(over, []);
+    await tunnels[0]?.reader.cancel();
+    assert.deepEqual(over, ["one"]);
+    client.close();
+    await assert.rejects(tunnels[1]?.reader.read() ?? Promise.resolve(), AppUnreachable.is);
+    assert.deepEqual(over, ["one", "two"]);
+    assert.equal(client.connections, 0);
+  });
+
   it("is waited for when there are enough of them", async () => {
     const answers: (() => void)[] = [];
     const app = await start((socket, all) => isWhole(all) && answers.push(() => socket.write(ok("x"))));

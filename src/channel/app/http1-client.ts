@@ -60,6 +60,8 @@ export function createHttp1Client(options: Http1ClientOptions): HttpClient {
     fixedNames: new Set(fixed.map(([name]) => name.toLowerCase())),
   };
   const all = new Set<Http1Connection>();
+  /** Connections that left HTTP, or are about to; they take nobody's place. */
+  const upgraded = new Set<Http1Connection>();
   const idle: Idle[] = [];
   const waiting: Exchange[] = [];
   let stopSweep: (() => void) | undefined;
@@ -79,6 +81,7 @@ export function createHttp1Client(options: Http1ClientOptions): HttpClient {
       stopSweep ??= clock.after(idleMs, sweep);
     },
     gone(connection) {
+      if (upgraded.delete(connection)) return;
       all.delete(connection);
       const at = idle.findIndex((entry) => entry.connection === connection);
       if (at >= 0) idle.splice(at, 1);
@@ -112,9 +115,14 @@ export function createHttp1Client(options: Http1ClientOptions): HttpClient {
   };
   const place = (exchange: Exchange): void => {
     const now = clock.monotonic();
-    // An upgrade cannot be sent twice, so that it takes no connection which the peer may just have closed.
-    const { upgrade } = exchange.call;
-    for (let last = upgrade === undefined ? idle.pop() : undefined; last !== undefined; last = idle.pop()) {
+    if (exchange.call.upgrade !== undefined) {
+      // It cannot be sent twice, so that it takes no connection which the peer may just have closed; and it may stay for days.
+      const connection = new Http1Connection(owner, tcp);
+      upgraded.add(connection);
+      connection.start(exchange);
+      return;
+    }
+    for (let last = idle.pop(); last !== undefined; last = idle.pop()) {
       if (last.until > now) {
         last.connection.start(exchange);
         return;
@@ -166,15 +174,15 @@ export function createHttp1Client(options: Http1ClientOptions): HttpClient {
       });
     },
     get connections() {
-      return all.size;
+      return all.size + upgraded.size;
     },
     get busy() {
-      return all.size - idle.length + waiting.length;
+      return all.size + upgraded.size - idle.length + waiting.length;
     },
     close() {
       isClosed = true;
       stopSweep?.();
-      for (const connection of [...all]) connection.destroy();
+      for (const connection of [...all, ...upgraded]) connection.destroy();
     },
   };
 
