@@ -50,7 +50,7 @@ export const holdEvents = async (sidecar: Sidecar, topic: string, count: number)
   stream.write(Buffer.concat([head, message]));
   const all = Promise.withResolvers<string>();
   let prefix = "";
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   // The first message says that the subscription is there.
   let left = count + 1;
   stream.on("data", (chunk: Buffer) => {

@@ -58,8 +58,8 @@ export interface PreparedPublish {
 /** What a broker on the embedded engine can do beside the others. */
 export interface EmbeddedBroker {
   readonly storage: Storage;
-  /** A publish whose steps the caller writes, in a transaction of `storage`. */
-  prepare(message: PublishMessage): Promise<PreparedPublish>;
+  /** A publish whose steps the caller writes, in a transaction of `storage`. At once where nothing has to be waited for. */
+  prepare(message: PublishMessage): PreparedPublish | Promise<PreparedPublish>;
 }
 /** What happened to a delivered message: `ack` it, or give it back for redelivery. */
 export type Delivery = "ack" | "retry";

@@ -31,7 +31,8 @@ export async function commitJointly(
 ): Promise<void> {
   const acknowledgement =
     delivery?.embedded === undefined ? undefined : delivery.embedded.acknowledge(delivery.identity);
-  const steps = [...(acknowledgement?.steps ?? []), ...publishes.flatMap((publish) => publish.steps)];
+  const steps = acknowledgement === undefined ? [] : acknowledgement.steps.slice();
+  for (const publish of publishes) steps.push(...publish.steps);
   try {
     await write({
       storage,

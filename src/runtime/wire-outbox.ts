@@ -63,7 +63,7 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
     throw fail("stateDeliveryGone", { store: storeName, delivery: id, reason });
   }
 
-  async function preparePublish(operation: PublishOperation, call: Call, broker: Broker): Promise<PreparedPublish> {
+  function preparePublish(operation: PublishOperation, call: Call, broker: Broker) {
     const pubsub = ports.pubsub();
     const { pubsubName: _, contentType: given, ...metadata } = operation.metadata;
     const { topic, content } = operation;
@@ -117,13 +117,10 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
     return markerOf(id);
   }
 
-  async function outboxed<T>(work: Promise<readonly T[]>): Promise<readonly T[]> {
-    try {
-      return await work;
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw fail("pubsubOutbox", { appId, reason }, { cause });
-    }
+  /** The failure of an outbox; an event that could not be made leaves its transaction undone. */
+  function outboxFailure(cause: unknown): never {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw fail("pubsubOutbox", { appId, reason }, { cause });
   }
 
   return {
@@ -152,16 +149,21 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
         prepared.push(await preparePublish(publish, call, broker));
       }
       let { operations } = transaction;
-      if (settings !== undefined && isJoined(target))
-        prepared.push(
-          ...(await outboxed(Promise.all(events.map((event) => prepareEvent(event, settings, target, call))))),
-        );
-      else if (settings !== undefined) {
+      if (settings !== undefined && isJoined(target)) {
+        try {
+          for (const event of events) {
+            const ready = prepareEvent(event, settings, target, call);
+            prepared.push(ready instanceof Promise ? await ready : ready);
+          }
+        } catch (cause) {
+          outboxFailure(cause);
+        }
+      } else if (settings !== undefined) {
         // Half of it would be committed by itself.
         if (delivery !== undefined || prepared.length > 0)
           throw refuse(`the outbox on pubsub ${settings.publishPubsub}`);
-        const markers = await outboxed(Promise.all(events.map((event) => announce(event, settings, call))));
-        operations = [...operations, ...markers];
+        const announced = Promise.all(events.map((event) => announce(event, settings, call)));
+        operations = [...operations, ...(await announced.catch(outboxFailure))];
       }
       if (database === undefined || (prepared.length === 0 && delivery === undefined))
         return driver.transact?.(operations, metadata, call.signal);

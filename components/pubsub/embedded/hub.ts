@@ -42,7 +42,7 @@ export interface Hub {
   /** Topics have changed under the subscribers' feet: they look again, here and in other processes. */
   changed(topics: Iterable<number>): void;
   /** The steps of a publish for a transaction of the file that somebody else writes. Throws DriverError for metadata that cannot be read. */
-  prepare(topic: string, messages: readonly HubMessage[]): Promise<PreparedPublish>;
+  prepare(topic: string, messages: readonly HubMessage[]): PreparedPublish | Promise<PreparedPublish>;
   consume(request: ConsumeRequest): Promise<Subscription>;
   /** Gives up one use. The last one takes the process out of the file. */
   release(): Promise<void>;
@@ -198,22 +198,26 @@ function createShared(
   const publication = (topic: number, messages: readonly HubMessage[], origin?: number): Publication =>
     createPublication(publishing, topic, messages, origin);
 
-  async function prepare(topicName: string, messages: readonly HubMessage[]): Promise<Publication> {
+  async function prepareLater(
+    topic: number | Promise<number>,
+    messages: readonly HubMessage[],
+    origin: HubMessage["origin"],
+  ): Promise<Publication> {
+    return publication(await topic, messages, origin === undefined ? undefined : await topics.id(origin.topic));
+  }
+
+  function prepare(topicName: string, messages: readonly HubMessage[]): Publication | Promise<Publication> {
     const origin = messages[0]?.origin;
-    return publication(
-      await topics.id(topicName),
-      messages,
-      origin === undefined ? undefined : await topics.id(origin.topic),
-    );
+    const topic = topics.id(topicName);
+    return typeof topic === "number" && origin === undefined
+      ? publication(topic, messages)
+      : prepareLater(topic, messages, origin);
   }
 
   async function publish(topicName: string, messages: readonly HubMessage[]): Promise<void> {
     if (messages.length === 0) return;
-    const topic = topics.id(topicName);
-    const { steps, submitted, numbered, written } =
-      typeof topic === "number" && messages[0]?.origin === undefined
-        ? publication(topic, messages)
-        : await prepare(topicName, messages);
+    const prepared = prepare(topicName, messages);
+    const { steps, submitted, numbered, written } = prepared instanceof Promise ? await prepared : prepared;
     const writing = storage.write(steps);
     submitted();
     // The claim was written behind: it is told of the messages before it is told to read them.

@@ -30,7 +30,7 @@ export interface Publisher {
   /** As `publish` for many; refuses the whole when an entry cannot be wrapped. Entry ids are checked by the caller. */
   bulkPublish(broker: Broker, request: BulkPublishRequest, call: Call): Promise<BulkPublishResult>;
   /** As `publish`, for a transaction that the caller writes; the broker is an embedded one. */
-  prepare(broker: Broker, request: PublishRequest, call: Call): Promise<PreparedPublish>;
+  prepare(broker: Broker, request: PublishRequest, call: Call): PreparedPublish | Promise<PreparedPublish>;
   /** Hands bytes to a broker as they are, for dead letters and outboxes. Rejects with the broker's error. */
   forward(
     broker: Broker,
@@ -218,14 +218,18 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
       }
     },
 
-    async prepare(broker, request, call) {
+    prepare(broker, request, call) {
       const { topic } = request;
       const message = messageOf(broker, request, call);
+      const refuse = (cause: unknown): never => {
+        throw fail("pubsubPublish", { pubsub: broker.name, topic, reason: reasonOf(cause) }, { cause });
+      };
       try {
         if (broker.pubsub.embedded === undefined) throw new Error("it is not an embedded broker");
-        return await broker.pubsub.embedded.prepare(message);
+        const prepared = broker.pubsub.embedded.prepare(message);
+        return prepared instanceof Promise ? prepared.catch(refuse) : prepared;
       } catch (cause) {
-        throw fail("pubsubPublish", { pubsub: broker.name, topic, reason: reasonOf(cause) }, { cause });
+        return refuse(cause);
       }
     },
 
