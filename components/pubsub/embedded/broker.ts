@@ -61,12 +61,18 @@ export function createBroker(
   }
   const messageOf = ({ deadLetterOf, ...message }: GivenMessage): HubMessage =>
     deadLetterOf === undefined ? message : { ...message, origin: { topic: deadLetterOf, group: groupName } };
-  const publish = (topic: string, messages: readonly HubMessage[]): Promise<void> =>
-    explained(async () => {
-      checkSize?.(messages.reduce((sum, { data }) => sum + data.length, 0));
+
+  async function publish(topic: string, messages: readonly HubMessage[]): Promise<void> {
+    if (isClosed) throw new DriverError("closed", "component is closed");
+    try {
+      // A dead letter takes the place of the message that it was.
+      if (messages[0]?.origin === undefined) checkSize?.(messages.reduce((sum, { data }) => sum + data.length, 0));
       if (retain !== undefined) await retainTopic(topic);
       await hub.publish(topic, messages);
-    });
+    } catch (cause) {
+      throw brokerFailure(cause);
+    }
+  }
 
   const admin = createTopicAdmin({ storage, clock: context.clock, changed: hub.changed });
   const topics: TopicAdmin = {
@@ -84,12 +90,21 @@ export function createBroker(
     publish: (message) => publish(message.topic, [message.deadLetterOf === undefined ? message : messageOf(message)]),
     embedded: {
       storage,
-      prepare: (message) =>
-        explained(async () => {
+      prepare(message) {
+        if (retain !== undefined || isClosed)
+          return explained(async () => {
+            checkSize?.(message.data.length);
+            await retainTopic(message.topic);
+            return hub.prepare(message.topic, [messageOf(message)]);
+          });
+        try {
           checkSize?.(message.data.length);
-          await retainTopic(message.topic);
-          return hub.prepare(message.topic, [messageOf(message)]);
-        }),
+          const prepared = hub.prepare(message.topic, [messageOf(message)]);
+          return prepared instanceof Promise ? explained(() => prepared) : prepared;
+        } catch (cause) {
+          throw brokerFailure(cause);
+        }
+      },
     },
     async bulkPublish(topic, entries) {
       await publish(topic, entries.map(messageOf));

@@ -25,11 +25,11 @@ function open(path: string, appId: string): Promise<PubSub> {
     storage: (file, options) => storages.open(file, options),
   } satisfies DriverContext) as Promise<PubSub>;
 }
-const message = (data: string) => ({
+const message = (data: string, metadata: Record<string, string> = {}) => ({
   topic: "t",
   data: new TextEncoder().encode(data),
   contentType: "",
-  metadata: {},
+  metadata,
 });
 
 test("embedded, three processes: groups of other processes hear of a message, members share them", async () => {
@@ -81,3 +81,48 @@ test("embedded, three processes: what a killed member held goes to a survivor", 
     await publisher.close();
   }
 });
+
+test("embedded, three processes: order of a key and delayed messages outlive kills", async () => {
+  const path = `${temporaryFolder().path}/broker.db`;
+  const publisher = await open(path, "publisher");
+  const victim = runScript(peer, [path, "shop", "hold"]);
+  let survivor: ReturnType<typeof runScript> | undefined;
+  try {
+    await victim.printed("ready");
+    const key = { partitionKey: "k" };
+    for (const data of ["a", "b", "c"]) await publisher.publish(message(data, key), signal);
+    await victim.printed("got a 1");
+    survivor = runScript(peer, [path, "shop", "ack"]);
+    await survivor.printed("ready");
+    victim.child.kill("SIGKILL");
+    // One after the other: each comes only when the one before is acknowledged.
+    await survivor.printed("got a 2");
+    await survivor.printed("got b 1");
+    await survivor.printed("got c 1");
+  } finally {
+    victim.child.kill("SIGKILL");
+    survivor?.child.kill("SIGKILL");
+    await Promise.all([victim.ended, survivor?.ended]);
+    await publisher.close();
+  }
+  const rest = await open(path, "shop");
+  const late = Promise.withResolvers<void>();
+  await publish(path);
+  await rest.subscribe(
+    { topic: "t", metadata: {} },
+    async ({ data }) => {
+      if (new TextDecoder().decode(data) === "due") late.resolve();
+      return "ack";
+    },
+    signal,
+  );
+  await late.promise;
+  await rest.close();
+});
+
+/** A process that publishes a delayed message and is gone before it is due. */
+async function publish(path: string): Promise<void> {
+  const gone = await open(path, "gone");
+  await gone.publish(message("due", { deliverAfter: "500ms" }), signal);
+  await gone.close();
+}
