@@ -62,11 +62,11 @@ export interface JetStreamApi {
   pullSubject(stream: string, consumer: string): string;
   /** Resolves when a stream has stored the message, or had it already; tells which. */
   publish(subject: string, data: Uint8Array, headers: MsgHdrs, signal?: AbortSignal): Promise<PublishAnswer>;
-  /** The subject of a stored message; undefined when it is there no more. */
+  /** The subject of a stored message; undefined when it is there no more, empty when this user may not ask. */
   subjectOf(stream: string, sequence: number, signal?: AbortSignal): Promise<string | undefined>;
   /** The stream that stores a subject. */
   streamOf(subject: string, signal?: AbortSignal): Promise<string | undefined>;
-  /** When the stream was made, which tells it from a later one of its name. */
+  /** When the stream was made, which tells it from a later one of its name; empty when this user may not ask. */
   streamCreated(stream: string, signal?: AbortSignal): Promise<string>;
   consumer(stream: string, name: string, signal?: AbortSignal): Promise<ConsumerInfo | undefined>;
   /** Makes a consumer, or changes the one of its name where the server allows that. */
@@ -131,6 +131,7 @@ export function createJetStreamApi(requests: Requests, clock: Pick<Clock, "sleep
         return message.subject;
       } catch (error) {
         if (error instanceof JetStreamError && error.code === refusal.messageNotFound) return undefined;
+        if (DriverError.is(error) && error.kind === "unauthorized") return "";
         throw error;
       }
     },
@@ -139,8 +140,13 @@ export function createJetStreamApi(requests: Requests, clock: Pick<Clock, "sleep
       return streams?.[0];
     },
     async streamCreated(stream, signal) {
-      const { created } = await call<{ created: string }>(`STREAM.INFO.${stream}`, {}, signal);
-      return created;
+      try {
+        const { created } = await call<{ created: string }>(`STREAM.INFO.${stream}`, {}, signal);
+        return created;
+      } catch (error) {
+        if (DriverError.is(error) && error.kind === "unauthorized") return "";
+        throw error;
+      }
     },
     async consumer(stream, name, signal) {
       try {

@@ -23,6 +23,8 @@ export interface NatsLink {
   flush(): Promise<void>;
   /** Calls back each time the connection was made again. The answer ends that. */
   onUp(listener: () => void): () => void;
+  /** Calls back when the server refuses what was sent to a subject. The answer ends that. */
+  onRefused(listener: (subject: string) => void): () => void;
   close(): Promise<void>;
 }
 
@@ -152,11 +154,12 @@ function linkOf(
   log: DriverContext["log"],
 ): NatsLink {
   const listeners = new Set<() => void>();
+  const refusals = new Set<(subject: string) => void>();
   let isUp = true;
   let isClosed = false;
 
   async function watch(): Promise<void> {
-    for await (const { type, data } of connection.status()) {
+    for await (const { type, data, permissionContext: refused } of connection.status()) {
       if (type === library.Events.Disconnect && isUp) {
         isUp = false;
         if (!isClosed) log.warn(`Lost the connection to NATS at ${address}`);
@@ -164,7 +167,11 @@ function linkOf(
         isUp = true;
         log.info(`Connected to NATS at ${address} again`);
         for (const listener of [...listeners]) listener();
-      } else if (type === library.Events.Error) log.warn(`NATS at ${address} reports: ${String(data)}`);
+      } else if (type === library.Events.Error) {
+        const what = refused === undefined ? "" : `, ${refused.operation} to ${JSON.stringify(refused.subject)}`;
+        log.warn(`NATS at ${address} reports: ${String(data)}${what}`);
+        if (refused?.operation === "publish") for (const listener of [...refusals]) listener(refused.subject);
+      }
     }
   }
   void watch();
@@ -199,10 +206,15 @@ function linkOf(
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    onRefused(listener) {
+      refusals.add(listener);
+      return () => void refusals.delete(listener);
+    },
     async close() {
       if (isClosed) return;
       isClosed = true;
       listeners.clear();
+      refusals.clear();
       await connection.close();
     },
   };

@@ -10,7 +10,7 @@ export interface RequestOptions {
 
 /** Requests to the server; what waits for its answer when the connection is lost is sent again when there is one. */
 export interface Requests {
-  /** The answer; that nobody listens to the subject is one too. Rejects with DriverError "unavailable", "timeout" or "closed". */
+  /** The answer; that nobody listens to the subject is one too. Rejects with DriverError "unavailable", "unauthorized", "timeout" or "closed". */
   send(subject: string, data: Uint8Array, options?: RequestOptions): Promise<NatsMessage>;
   close(): Promise<void>;
 }
@@ -21,9 +21,17 @@ const limitMs = 5000;
 /** Whether nobody listens to the subject of a request. */
 export const isUnheard = ({ headers, data }: NatsMessage): boolean => headers?.code === 503 && data.length === 0;
 
+interface Waiting {
+  readonly subject: string;
+  send(): void;
+  take(message: NatsMessage): void;
+  fail(error: DriverError): void;
+}
+
+/** Requests over a link, with an inbox of their own. */
 export function createRequests(link: NatsLink, clock: Pick<Clock, "after">): Requests {
   const inbox = link.newInbox();
-  const waiting = new Map<string, { send(): void; take(message: NatsMessage): void; fail(error: DriverError): void }>();
+  const waiting = new Map<string, Waiting>();
   let last = 0;
   let isClosed = false;
   const unsubscribe = link.subscribe(`${inbox}.*`, (message) =>
@@ -33,6 +41,11 @@ export function createRequests(link: NatsLink, clock: Pick<Clock, "after">): Req
     for (const each of [...waiting.values()]) each.send();
   });
   const where = `NATS at ${link.address}`;
+  const forgetRefusals = link.onRefused((subject) => {
+    for (const each of [...waiting.values()])
+      if (each.subject === subject)
+        each.fail(new DriverError("unauthorized", `${where} does not let this user publish to "${subject}"`));
+  });
 
   return {
     send(subject, data, { headers, signal } = {}) {
@@ -70,6 +83,7 @@ export function createRequests(link: NatsLink, clock: Pick<Clock, "after">): Req
           );
         });
         waiting.set(token, {
+          subject,
           send,
           fail,
           take(message) {
@@ -85,6 +99,7 @@ export function createRequests(link: NatsLink, clock: Pick<Clock, "after">): Req
     async close() {
       isClosed = true;
       forget();
+      forgetRefusals();
       for (const each of [...waiting.values()]) each.fail(new DriverError("closed", "component is closed"));
       await unsubscribe();
     },

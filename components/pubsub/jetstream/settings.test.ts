@@ -16,8 +16,11 @@ import driver from "./jetstream.ts";
 const platform = await hostPlatform();
 const { signal } = new AbortController();
 const utf8 = new TextEncoder();
+const warnings: string[] = [];
+const silent = (): void => undefined;
+const log = { debug: silent, info: silent, warn: (text: string) => void warnings.push(text), error: silent };
 const open = (metadata: Readonly<Record<string, string>>): Promise<PubSub> =>
-  driver.open(new Map(Object.entries(metadata)), driverContext(platform, "pubsub"));
+  driver.open(new Map(Object.entries(metadata)), driverContext(platform, "pubsub", { log }));
 const publish = (pubsub: PubSub, data: string, topic = "t", metadata: Record<string, string> = {}): Promise<void> =>
   pubsub.publish({ topic, data: utf8.encode(data), contentType: "text/plain", metadata }, signal);
 const folder = temporaryFolder().path;
@@ -340,6 +343,29 @@ else {
     await assert.rejects(open({ natsURL: `ws://${server.address}` }), {
       message: /what answers is no WebSocket|failed/,
     });
+  });
+
+  test("pubsub.jetstream: what a user may not do is told at once, with its subject", async () => {
+    const deny = '["t", "$JS.API.STREAM.INFO.>"]';
+    const users = `{ user: "u", password: "p", permissions: { publish: { deny: ${deny} } } }, { user: "all", password: "p" }`;
+    const guarded = (await startBackend("nats", { settings: [`authorization { users: [${users}] }`] }))!;
+    const owner = natsAdmin(guarded.address, { user: "all", pass: "p" });
+    await owner.ask("STREAM.CREATE.tests", { name: "tests", subjects: ["t", "u"] });
+    const pubsub = await open({ natsURL: `nats://u:p@${guarded.address}` });
+    const where = `NATS at nats://${guarded.address}`;
+    await assert.rejects(publish(pubsub, "x"), {
+      kind: "unauthorized",
+      message: `${where} does not let this user publish to "t"`,
+    });
+    assert.ok(warnings.includes(`${where} reports: PERMISSIONS_VIOLATION, publish to "t"`));
+    // Not being told of the stream is no reason not to read it.
+    const inbox = collector();
+    await pubsub.subscribe({ topic: "u", metadata: {} }, inbox.handle, signal);
+    await publish(pubsub, "y", "u");
+    await inbox.until(1);
+    await pubsub.close();
+    owner.close();
+    await guarded.stop();
   });
 
   test("pubsub.jetstream: users, tokens and signed users; who is refused is told which fields to check", async () => {
