@@ -116,6 +116,15 @@ test("204 has no length, HEAD has the length and no body, large bodies follow th
   );
 });
 
+test("HEAD keeps the length that a handler tells, GET does not", () => {
+  const { send, seen } = connect(() => ({ status: 200, lines: ["content-length", "77"], body: null }));
+  send("HEAD / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  assert.deepEqual(
+    [...seen.sent.matchAll(/Content-Length: (\d+)/g)].map(([, length]) => length),
+    ["77", "0"],
+  );
+});
+
 const start = "POST / HTTP/1.1\r\nHost: h\r\n";
 const smuggled = "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n";
 const refused: readonly (readonly [string, string, number])[] = [

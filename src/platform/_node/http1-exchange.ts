@@ -109,7 +109,9 @@ export class Exchange implements BodyFlow {
   #sendWhole({ status, lines, body }: PlainAnswer): void {
     if (this.#line.isClosed) return;
     const bodiless = isBodiless(status);
-    const end = bodiless ? "none" : (body?.length ?? 0);
+    const end = bodiless
+      ? "none"
+      : (body?.length ?? (this.#request.method === "HEAD" ? announcedLength(lines) : undefined) ?? 0);
     const head = answerHead(status, lines, end, this.#afterwards(lines), this.#host.date());
     const sent = bodiless || this.#request.method === "HEAD" || body === null ? undefined : body;
     const { room } = this.#host;
@@ -184,4 +186,11 @@ export class Exchange implements BodyFlow {
     this.#sendText(upgradeHead(accept, linesOf(answer.headers)));
     this.#line.upgraded(answer);
   }
+}
+
+/** What a handler says of the body that it has left away: HEAD shows the length that GET would have. */
+function announcedLength(lines: readonly string[]): number | undefined {
+  const at = lines.indexOf("content-length");
+  const text = at >= 0 && at % 2 === 0 ? (lines[at + 1] ?? "") : "";
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
