@@ -89,7 +89,9 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
   /** The event of one upsert under an id of its own. */
   function write(id: string, event: OutboxEvent, pubsubName: string, topic: string, { trace }: Call): Uint8Array {
     return writeOutboxEvent({
-      ...event,
+      data: event.data,
+      contentType: event.contentType,
+      attributes: event.attributes,
       id,
       source: appId,
       pubsubName,

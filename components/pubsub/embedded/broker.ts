@@ -99,7 +99,8 @@ export function createBroker(
           });
         try {
           checkSize?.(message.data.length);
-          const prepared = hub.prepare(message.topic, [messageOf(message)]);
+          const own = message.deadLetterOf === undefined ? message : messageOf(message);
+          const prepared = hub.prepare(message.topic, [own]);
           return prepared instanceof Promise ? explained(() => prepared) : prepared;
         } catch (cause) {
           throw brokerFailure(cause);
