@@ -35,22 +35,20 @@ export function readMqttAddress(url: string): MqttAddress {
       `property "url" must begin with one of ${Object.keys(schemes).join("://, ")}://, as in tcp://localhost:1883`,
     );
   let parsed: URL;
+  let username: string;
+  let password: string;
   try {
     // A scheme that the URL parser knows, so that it takes host and credentials apart.
     parsed = new URL(`http://${parts[2]}`);
+    username = decodeURIComponent(parsed.username);
+    password = decodeURIComponent(parsed.password);
   } catch (cause) {
-    throw new DriverError(
-      "badMetadata",
-      `property "url" names no host and port, write for example tcp://localhost:1883`,
-      {
-        cause,
-      },
-    );
+    const text =
+      'property "url" names no host and port, or has a stray "%": write for example tcp://user:password@localhost:1883';
+    throw new DriverError("badMetadata", text, { cause });
   }
   const [transport, isSecure, port] = scheme;
   const host = parsed.hostname.replace(/^\[|\]$/g, "");
-  const username = decodeURIComponent(parsed.username);
-  const password = decodeURIComponent(parsed.password);
   const number = parsed.port === "" ? (/:80(?:[/?#]|$)/.test(parts[2] ?? "") ? 80 : port) : Number(parsed.port);
   return {
     transport,
