@@ -86,7 +86,10 @@ async function open(way: Way, path = "/echo", lines: Record<string, string | und
 
 async function gone(what: () => boolean): Promise<void> {
   for (const end = Date.now() + 10_000; !what(); ) {
-    assert.ok(Date.now() < end, "waited 10 s");
+    const open = app.requests
+      .filter(({ socket }) => !socket.destroyed)
+      .map(({ path, socket }) => `${path} ${socket.readyState}`);
+    assert.ok(Date.now() < end, `waited 10 s; still open: ${open.join(", ")}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
