@@ -1,6 +1,9 @@
 import type { Measure } from "../harness/measure.ts";
+import { backlog } from "./backlog.ts";
 import { binarySize } from "./binary-size.ts";
+import { deliveryLatency } from "./delivery-latency.ts";
 import { durableWrites } from "./durable-writes.ts";
+import { exactlyOnce } from "./exactly-once.ts";
 import { generatorCeiling } from "./generator-ceiling.ts";
 import { idleMemory } from "./idle-memory.ts";
 import { manyAppsMemory } from "./many-apps-memory.ts";
@@ -23,8 +26,11 @@ export const measures: readonly Measure[] = [
   manyAppsMemory,
   stateGet,
   durableWrites,
+  exactlyOnce,
   publish,
   publishDeliver,
+  deliveryLatency,
+  backlog,
   sameProcessInvoke,
   twoProcessInvoke,
   twoProcessGrpc,
