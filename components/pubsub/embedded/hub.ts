@@ -56,7 +56,7 @@ interface Shared {
 
 const NAME = "pubsub.embedded";
 const WATCH_MS = 1000;
-const RECENT_BYTES = 4 * 1024 * 1024;
+const RECENT_BYTES = 2 * 1024 * 1024;
 
 /** The hub of the file, made by the first who asks. The tables exist. */
 export function useHub(

@@ -24,7 +24,9 @@ test("topics: a list shows what waits for whom", async () => {
   for (const data of ["a1", "a2", "a3"]) await app.publish(message(data, { partitionKey: "a" }), signal);
   await app.publish(message("later", { deliverAfter: "1h" }), signal);
   await inbox.until(1);
-  await (await (await world.open("idle")).subscribe(subscription, async () => "retry", signal)).close();
+  const other = await world.open("idle");
+  await (await other.subscribe(subscription, async () => "retry", signal)).close();
+  await other.close();
   const viewer = await embeddedWorld(world.path).open("viewer");
   const [topic] = (await viewer.topics?.list()) ?? [];
   assert.deepEqual([topic?.name, topic?.messages, topic?.bytes, topic?.delayed], ["t", 3, 6, 1]);

@@ -5,7 +5,7 @@ import type { CloudEvent } from "./model.ts";
 const beginnings = [encodeUtf8('{"data":'), encodeUtf8('{"data_base64":"')] as const;
 const mark = ',"datacontenttype":"';
 /** The attributes behind the payload are shorter than this, or the event is read as a whole. */
-const tailBytes = 2048;
+const tailBytes = 768;
 const attributes: ReadonlySet<string> = new Set([
   "datacontenttype",
   "expiration",
