@@ -15,7 +15,7 @@ const READ_WAIT_MS = 1000;
 /** The log is cut back to this size after it was copied into the file. */
 const LOG_LIMIT_BYTES = 32 * 1024 * 1024;
 /** Safety net in pages for few but large writes; the writer copies the log back earlier, after it has answered. */
-const AUTO_CHECKPOINT_PAGES = 16_000;
+const AUTO_CHECKPOINT_PAGES = 4000;
 
 function pragmaLines(options: StorageOpen): string[] {
   return (options.pragmas ?? []).map(([name, value]) => `PRAGMA ${name}=${value}`);
