@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -148,16 +149,21 @@ function install(recipe: Recipe): string | undefined {
   return get() || (apt("update") && get()) ? find(recipe.program) : undefined;
 }
 
-/** A port that is free at this moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+/**
+ * A port that is free at this moment, below those that systems give to outgoing connections: one of those could be taken before the
+ * server has it.
+ */
+export async function freePort(below = 32_000): Promise<number> {
+  for (let tries = 0; tries < 1_000; tries++) {
+    const port = randomInt(10_240, below);
+    const isFree = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
     });
-  });
+    if (isFree) return port;
+  }
+  throw new Error(`no port below ${below} is free`);
 }
 
 function answers(port: number): Promise<boolean> {
