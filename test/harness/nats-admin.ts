@@ -49,7 +49,10 @@ export function natsAdmin(address: string, login: { user?: string; pass?: string
     });
   const ask = async (name: string, body: object = {}): Promise<Record<string, unknown>> => {
     const answer = JSON.parse(await request(`$JS.API.${name}`, JSON.stringify(body))) as Record<string, unknown>;
-    if (answer["error"] !== undefined) throw new Error(`${name}: ${JSON.stringify(answer["error"])}`);
+    const refused = JSON.stringify(answer["error"]) ?? "";
+    // Servers of version 2.9 say this when they still write to the folder of what they have deleted.
+    const isGone = name.includes(".DELETE.") && refused.includes("directory not empty");
+    if (refused !== "" && !isGone) throw new Error(`${name}: ${refused}`);
     return answer;
   };
 
