@@ -46,7 +46,7 @@ export const twoProcessStream = defineMeasure({
     const turns: Partial<Record<Subject["name"], Turn>> = {};
     try {
       for (const subject of bench.subjects) {
-        // daprd is left out of the second figure: it took 28 s, and 2.2 GB.
+        // daprd is left out of the second figure: it grew by 2.2 GB, and nothing is learned from that twice.
         const clients = subject.name === "daprd" ? ["stream-reader.ts"] : ["stream-reader.ts", "stream-writer.ts"];
         turns[subject.name] = async () => {
           const samples: Sample[] = [];
