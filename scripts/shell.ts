@@ -12,6 +12,8 @@ export function tool(name: string): string {
 
 export interface Finished {
   readonly code: number;
+  /** What ended it, when it did not end by itself. */
+  readonly signal?: NodeJS.Signals;
   readonly output: string;
   readonly seconds: number;
   /** It was ended because it took too long. */
@@ -56,10 +58,11 @@ export function run(command: string, args: readonly string[], options: RunOption
     child.stdout.on("data", take(process.stdout));
     child.stderr.on("data", take(process.stderr));
     child.on("error", reject);
-    child.on("close", (code) => {
+    child.on("close", (code, signal) => {
       clearTimeout(limit);
       clearTimeout(kill);
-      resolve({ code: code ?? 1, output, seconds: (performance.now() - started) / 1000, isLate });
+      const seconds = (performance.now() - started) / 1000;
+      resolve({ code: code ?? 1, ...(signal === null ? {} : { signal }), output, seconds, isLate });
     });
   });
 }

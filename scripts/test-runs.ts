@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run, tool } from "./shell.ts";
+import { type Finished, run, tool } from "./shell.ts";
 import { countTests } from "./test-report.ts";
 
 /** What one runtime's test run gave. */
@@ -21,7 +21,10 @@ export type TestRuntime = "bun" | "deno" | "node";
 const together = 2;
 
 /** A runner that takes longer hangs: it is ended and counts as failed. */
-const limitSeconds = 480;
+const limitSeconds = 720;
+
+/** How much of what a runner wrote tells why it died. */
+const lastLines = 120;
 
 function commandOf(
   runtime: TestRuntime,
@@ -38,13 +41,22 @@ function commandOf(
     const parallel = jobs > 1 ? ["--parallel"] : [];
     return [
       tool("deno"),
-      ["test", "-A", "--no-check", "--quiet", "--reporter=dot", ...parallel, `--junit-path=${report}`, ...files],
+      ["test", "-A", "--no-check", "--quiet", "--reporter=pretty", ...parallel, `--junit-path=${report}`, ...files],
     ];
   }
   const toScreen = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
   const toFile = ["--test-reporter=junit", `--test-reporter-destination=${report}`];
   const flags = ["--disable-warning=ExperimentalWarning", "--test-timeout=240000", `--test-concurrency=${jobs}`];
   return [tool("node"), ["--test", ...flags, ...toScreen, ...toFile, ...files]];
+}
+
+/** All that is known of a runner that ended badly although its report names no failed test: how it ended, its last words. */
+export function deathNote(runtime: TestRuntime, { code, signal, seconds, isLate, output }: Finished): string {
+  const end = signal === undefined ? `ended with exit code ${code}` : `was killed by ${signal}`;
+  const why = isLate ? `, because it took longer than ${limitSeconds} s` : "";
+  const lines = output.trimEnd().split("\n").slice(-lastLines);
+  const words = lines.join("\n") === "" ? "It wrote nothing." : `It wrote at last:\n${lines.join("\n")}`;
+  return `${runtime} ${end} after ${seconds.toFixed(0)} s${why}, and its report names no failed test. ${words}\n`;
 }
 
 async function runPart(
@@ -57,11 +69,12 @@ async function runPart(
   try {
     const report = join(folder, "report.xml");
     const [program, args] = commandOf(runtime, files, jobs, report);
-    const { output, code, seconds, isLate } = await run(program, args, { quiet: true, env, limitSeconds });
+    const finished = await run(program, args, { quiet: true, env, limitSeconds });
     const counts = countTests(existsSync(report) ? readFileSync(report, "utf8") : "");
-    const late = isLate ? `\n${runtime} was ended after ${limitSeconds} s` : "";
-    const failed = counts.failed === 0 && code !== 0 ? 1 : counts.failed;
-    return { runtime, ...counts, failed, seconds, output: code === 0 ? "" : `${output}${late}` };
+    if (finished.code === 0) return { runtime, ...counts, seconds: finished.seconds, output: "" };
+    const hasDied = counts.failed === 0;
+    const output = hasDied ? deathNote(runtime, finished) : finished.output;
+    return { runtime, ...counts, failed: hasDied ? 1 : counts.failed, seconds: finished.seconds, output };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
