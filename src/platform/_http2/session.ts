@@ -6,11 +6,10 @@ import type { HeaderBlock } from "./header-collector.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
 import { HpackEncoder } from "./hpack-encoder.ts";
 import type { HuffmanTable } from "./huffman.ts";
+import { ReceiveWindow } from "./receive-window.ts";
+import { SendQueue } from "./send-queue.ts";
 import { Http2Stream, lostCode, type StreamEvents, type StreamHost, streamWindow } from "./stream.ts";
 
-const connectionWindow = 4 * 1024 * 1024;
-/** When paused streams hold more, the connection waits with them. */
-const mostHeld = 16 * 1024 * 1024;
 const mostStreams = 100_000;
 const mostWaiting = 1024 * 1024;
 const rememberedResets = 1_000;
@@ -54,23 +53,20 @@ export class Http2Session implements StreamHost {
   readonly #options: SessionOptions;
   readonly #reader: FrameReader;
   readonly #encoder = new HpackEncoder();
+  readonly #sending: SendQueue;
+  readonly #receiving: ReceiveWindow;
   #preface = 0;
   #lastPeerId = 0;
   #nextId = 1;
-  #sendWindow = defaultWindow;
   #streamSendWindow = defaultWindow;
   #peerMostStreams = Number.POSITIVE_INFINITY;
-  readonly #sendable: Http2Stream[] = [];
   readonly #unopened: { readonly stream: Http2Stream; readonly list: HeaderList }[] = [];
-  #isPumping = false;
-  #receiveWindow = connectionWindow;
-  #unread = 0;
-  #held = 0;
   readonly #resets = new Set<number>();
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.writer = new FrameWriter((bytes) => options.transport.write(bytes), this.#encoder);
+    this.#sending = new SendQueue(this.writer);
     const limit = options.headerLimit ?? defaultHeaderLimit;
     this.#reader = new FrameReader(new HpackDecoder(options.huffman), limit, this.#handlers());
     if (options.role === "client") this.writer.text(preface);
@@ -79,7 +75,9 @@ export class Http2Session implements StreamHost {
       [setting.initialWindowSize, streamWindow],
       ...(options.headerLimit === undefined ? [] : [[setting.maxHeaderListSize, limit] as const]),
     ]);
-    this.writer.windowUpdate(0, connectionWindow - defaultWindow);
+    this.#receiving = new ReceiveWindow((bytes) => {
+      if (!this.isClosed) this.writer.windowUpdate(0, bytes);
+    });
   }
 
   get openStreams(): number {
@@ -112,7 +110,7 @@ export class Http2Session implements StreamHost {
   /** The transport takes bytes again. */
   drained(): void {
     if (this.isClosed) return;
-    if (this.writer.drained()) this.#pump();
+    if (this.writer.drained()) this.#sending.pump();
     if (this.isDraining) this.#endWhenIdle();
   }
 
@@ -137,15 +135,11 @@ export class Http2Session implements StreamHost {
   }
 
   wantsToSend(stream: Http2Stream): void {
-    if (stream.id === 0 || stream.isQueued) return;
-    stream.isQueued = true;
-    this.#sendable.push(stream);
-    this.#pump();
+    if (stream.id !== 0 && !this.isClosed) this.#sending.add(stream);
   }
 
   held(bytes: number): void {
-    this.#held += bytes;
-    if (bytes < 0) this.#credit(0);
+    this.#receiving.hold(bytes);
   }
 
   ended(stream: Http2Stream): void {
@@ -188,6 +182,7 @@ export class Http2Session implements StreamHost {
 
   #close(cause: Error | undefined): void {
     this.isClosed = true;
+    this.#sending.close();
     this.failure ??= cause;
     this.writer.flush();
     this.#options.transport.end();
@@ -204,43 +199,6 @@ export class Http2Session implements StreamHost {
       throw new Http2Fault(errorCode.protocol, "the peer does not speak HTTP/2");
     this.#preface += size;
     return size < chunk.length ? chunk.subarray(size) : undefined;
-  }
-
-  /** Takes turns between streams, a frame each. */
-  #pump(): void {
-    if (this.#isPumping || this.isClosed) return;
-    this.#isPumping = true;
-    try {
-      while (this.#sendable.length > 0) {
-        if (this.writer.isFull) {
-          this.writer.flush();
-          if (this.writer.isFull) break;
-        }
-        if (this.#sendWindow <= 0) break;
-        const stream = this.#sendable.shift() as Http2Stream;
-        stream.isQueued = false;
-        if (stream.isGone || stream.queuedBytes === 0) continue;
-        const most = Math.min(this.#sendWindow, stream.sendWindow, this.writer.maxFrame);
-        // It comes back with its window.
-        if (most <= 0) continue;
-        this.#sendWindow -= stream.sendSome(most);
-        if (stream.queuedBytes === 0) stream.drain();
-        else if (!stream.isQueued) {
-          stream.isQueued = true;
-          this.#sendable.push(stream);
-        }
-      }
-    } finally {
-      this.#isPumping = false;
-    }
-  }
-
-  #credit(flow: number): void {
-    this.#unread += flow;
-    if (this.#unread < connectionWindow / 2 || this.#held > mostHeld || this.isClosed) return;
-    this.writer.windowUpdate(0, this.#unread);
-    this.#receiveWindow += this.#unread;
-    this.#unread = 0;
   }
 
   #rememberReset(id: number): void {
@@ -284,8 +242,7 @@ export class Http2Session implements StreamHost {
           throw new Http2Fault(errorCode.streamClosed, "HEADERS for a closed stream");
       },
       data: (id, piece, flow, endStream) => {
-        this.#receiveWindow -= flow;
-        if (this.#receiveWindow < 0) throw new Http2Fault(errorCode.flowControl, "the connection's window was ignored");
+        this.#receiving.take(flow);
         const stream = this.#streamOf(id, "DATA");
         if (stream === undefined || stream.remoteEnded) {
           if (stream !== undefined) this.#breakStream(stream, errorCode.streamClosed, "DATA came after the end");
@@ -295,7 +252,7 @@ export class Http2Session implements StreamHost {
         else if (!stream.receive(piece, flow))
           this.#breakStream(stream, errorCode.flowControl, "the stream's window was ignored");
         else if (endStream && !stream.isGone) this.#end(stream);
-        if (!this.isClosed) this.#credit(flow);
+        this.#receiving.credit(flow);
       },
       reset: (id, code) => {
         const stream = this.#streamOf(id, "RST_STREAM");
@@ -392,10 +349,7 @@ export class Http2Session implements StreamHost {
 
   #widen(id: number, increment: number): void {
     if (id === 0) {
-      this.#sendWindow += increment;
-      if (increment === 0) throw new Http2Fault(errorCode.protocol, "WINDOW_UPDATE by nothing");
-      if (this.#sendWindow > largestWindow) throw new Http2Fault(errorCode.flowControl, "the window is too large");
-      this.#pump();
+      this.#sending.widen(increment);
       return;
     }
     const stream = this.#streamOf(id, "WINDOW_UPDATE");

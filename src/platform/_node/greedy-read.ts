@@ -1,26 +1,55 @@
-import type { Socket } from "bun";
-
 const greedyBytes = 262_144;
 const yieldTurns = 4;
 
+/** What of a socket's reading can be stopped. */
+interface Readable {
+  pause(): unknown;
+  resume(): unknown;
+}
+
 /**
  * portable: Bun fills one buffer of 512 KB after the other from a socket that has so much, and looks at the others only when that is
- * over. To be called with the size of each piece: a socket that brought this much at once is not read again before the others were
- * looked at a few times.
+ * over. A socket that brought this much at once is not read again before the others were looked at a few times. Its owner pauses
+ * and resumes it here.
  */
-export function createGreedyRead(): (socket: Socket<unknown>, bytes: number) => void {
-  let isYielding = false;
-  return (socket, bytes) => {
-    if (bytes < greedyBytes || isYielding) return;
-    isYielding = true;
-    socket.pause();
+export class GreedyRead {
+  #socket: Readable | undefined;
+  #isPaused = false;
+  #isYielding = false;
+
+  /** The socket is open. */
+  open(socket: Readable): void {
+    this.#socket = socket;
+    if (this.#isPaused) socket.pause();
+  }
+
+  /** A piece of this size came. */
+  took(bytes: number): void {
+    if (bytes < greedyBytes || this.#isYielding) return;
+    this.#isYielding = true;
+    if (!this.#isPaused) this.#socket?.pause();
     let turns = yieldTurns;
     const turn = (): void => {
       turns -= 1;
       if (turns > 0) return void setImmediate(turn);
-      isYielding = false;
-      socket.resume();
+      this.#isYielding = false;
+      if (!this.#isPaused) this.#socket?.resume();
     };
     setImmediate(turn);
-  };
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    if (!this.#isYielding) this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (!this.#isYielding) this.#socket?.resume();
+  }
+
+  /** The socket is gone and not touched any more. */
+  close(): void {
+    this.#socket = undefined;
+  }
 }

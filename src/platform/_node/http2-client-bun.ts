@@ -4,7 +4,7 @@ import { errorCode } from "../_http2/frame.ts";
 import type { HuffmanTable } from "../_http2/huffman.ts";
 import { Http2Session } from "../_http2/session.ts";
 import type { ClientStream, ClientStreamHandlers, Http2Client, Http2Connect } from "../types.ts";
-import { createGreedyRead } from "./greedy-read.ts";
+import { GreedyRead } from "./greedy-read.ts";
 
 /** Notices a peer that vanished without a word. */
 const keepAliveMs = 30_000;
@@ -31,6 +31,7 @@ export function connectBunHttp2(options: Http2Connect, huffman: () => HuffmanTab
   function dial(): Link {
     let socket: Socket<unknown> | undefined;
     const gone = Promise.withResolvers<void>();
+    const reading = new GreedyRead();
     const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
     const session = new Http2Session({
       role: "client",
@@ -53,6 +54,7 @@ export function connectBunHttp2(options: Http2Connect, huffman: () => HuffmanTab
       clearTimeout(timer);
       leave();
       links.delete(link);
+      reading.close();
       session.lost(error);
       gone.resolve();
     };
@@ -62,19 +64,19 @@ export function connectBunHttp2(options: Http2Connect, huffman: () => HuffmanTab
       lose(new Error(`connecting to "${place}" took longer than ${timeoutMs} ms`));
       socket?.terminate();
     }, timeoutMs);
-    const yieldTo = createGreedyRead();
     const handlers = {
       open(opened: Socket<unknown>) {
         if (session.isClosed) return void opened.terminate();
         clearTimeout(timer);
         socket = opened;
+        reading.open(opened);
         link.isReady = true;
         opened.setNoDelay(true);
         opened.setKeepAlive(true, keepAliveMs);
         session.drained();
       },
-      data(from: Socket<unknown>, chunk: Buffer) {
-        yieldTo(from, chunk.length);
+      data(_: Socket<unknown>, chunk: Buffer) {
+        reading.took(chunk.length);
         session.receive(chunk);
         if (session.isClosed) leave();
       },

@@ -5,7 +5,7 @@ import { ServerExchange } from "../_http2/server-exchange.ts";
 import { Http2Session } from "../_http2/session.ts";
 import type { Http2Listen, Listener, StreamHandler } from "../types.ts";
 import { plainAddress } from "./address.ts";
-import { createGreedyRead } from "./greedy-read.ts";
+import { GreedyRead } from "./greedy-read.ts";
 import { createResetLimit } from "./http2-limits.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { prepareSocketPath } from "./socket-path.ts";
@@ -14,7 +14,7 @@ interface Connection {
   readonly session: Http2Session;
   /** What is open, and was not answered to the end. */
   readonly exchanges: Set<ServerExchange>;
-  readonly yieldTo: (socket: Socket<unknown>, bytes: number) => void;
+  readonly reading: GreedyRead;
 }
 
 /** Listens for HTTP/2 in the clear (prior knowledge). A peer that breaks the protocol loses its own connection only. */
@@ -43,7 +43,9 @@ export async function serveBunHttp2(
         handle(exchange);
       },
     });
-    return { session, exchanges, yieldTo: createGreedyRead() };
+    const reading = new GreedyRead();
+    reading.open(socket);
+    return { session, exchanges, reading };
   }
 
   const socket = {
@@ -54,7 +56,7 @@ export async function serveBunHttp2(
       if (closing) opened.data.session.shutdown();
     },
     data(from: Socket<Connection>, chunk: Buffer) {
-      from.data.yieldTo(from, chunk.length);
+      from.data.reading.took(chunk.length);
       from.data.session.receive(chunk);
     },
     drain: (from: Socket<Connection>) => from.data.session.drained(),
@@ -65,6 +67,7 @@ export async function serveBunHttp2(
   function gone(connection: Connection | undefined): void {
     if (connection === undefined) return;
     connections.delete(connection);
+    connection.reading.close();
     connection.session.lost();
     if (connections.size === 0) whenEmpty?.();
   }

@@ -1,13 +1,7 @@
 import type { Socket } from "bun";
 import type { TcpConnect, TcpError, TcpHandlers, TcpSocket } from "../types.ts";
+import { GreedyRead } from "./greedy-read.ts";
 import { connectTcp } from "./tcp.ts";
-
-/**
- * portable: Bun fills one buffer of 512 KB after the other from a socket that has so much, and looks at the others only when that is
- * over. A socket that brought this much at once is not read again before the others were looked at `yieldTurns` times.
- */
-const greedyBytes = 262_144;
-const yieldTurns = 4;
 
 /** Dials with Bun's own sockets, which write without a detour; TLS goes through node:tls, because only that verifies names there. */
 export function connectBunTcp(connect: TcpConnect, handlers: TcpHandlers): TcpSocket {
@@ -19,8 +13,7 @@ class BunTcpSocket implements TcpSocket {
   #socket: Socket<BunTcpSocket> | undefined;
   #waiting: Uint8Array[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #isPaused = false;
-  #isYielding = false;
+  readonly #reading = new GreedyRead();
   #isClosed = false;
   #isMade = false;
 
@@ -38,7 +31,7 @@ class BunTcpSocket implements TcpSocket {
       open: (opened: Socket<BunTcpSocket>) => this.#open(opened),
       data: (_: Socket<BunTcpSocket>, chunk: Uint8Array) => {
         if (this.#isClosed) return;
-        if (chunk.length >= greedyBytes) this.#yield();
+        this.#reading.took(chunk.length);
         this.#handlers.onData(chunk);
       },
       end: () => {
@@ -79,27 +72,11 @@ class BunTcpSocket implements TcpSocket {
   }
 
   pause(): void {
-    this.#isPaused = true;
-    if (!this.#isYielding) this.#socket?.pause();
+    this.#reading.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
-    if (!this.#isYielding) this.#socket?.resume();
-  }
-
-  #yield(): void {
-    if (this.#isYielding) return;
-    this.#isYielding = true;
-    if (!this.#isPaused) this.#socket?.pause();
-    let turns = yieldTurns;
-    const turn = (): void => {
-      turns -= 1;
-      if (turns > 0) return void setImmediate(turn);
-      this.#isYielding = false;
-      if (!this.#isPaused && !this.#isClosed) this.#socket?.resume();
-    };
-    setImmediate(turn);
+    this.#reading.resume();
   }
 
   #open(socket: Socket<BunTcpSocket>): void {
@@ -110,7 +87,7 @@ class BunTcpSocket implements TcpSocket {
     clearTimeout(this.#timer);
     this.#socket = socket;
     socket.setNoDelay(true);
-    if (this.#isPaused) socket.pause();
+    this.#reading.open(socket);
     const hasWaiting = this.#waiting.length > 0;
     const isFlushed = this.#flush();
     this.#handlers.onOpen();
@@ -137,6 +114,7 @@ class BunTcpSocket implements TcpSocket {
   #close(error?: TcpError): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#reading.close();
     clearTimeout(this.#timer);
     this.#waiting = [];
     // portable: Bun reports some failed dials before its connect returns.
