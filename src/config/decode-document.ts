@@ -3,7 +3,7 @@ import { suggest } from "../kit/suggest.ts";
 import { alignFields } from "./align.ts";
 import type { SourceDocument } from "./document.ts";
 import { type Finding, formatPath } from "./finding.ts";
-import { splitFault } from "./schema-field.ts";
+import { fault, splitFault } from "./schema-field.ts";
 
 /** A decoded document, or null when it does not fit; the findings say why and name unknown fields. */
 export interface DecodedDocument<T> {
@@ -22,6 +22,14 @@ function unknownField(document: SourceDocument, path: readonly (string | number)
     message: `unknown field ${JSON.stringify(name)}`,
     fix: near === undefined ? `known here: ${known.join(", ")}` : `did you mean ${JSON.stringify(near)}?`,
   };
+}
+
+/** The schema's own words; where it has none, ours for blocks and lists. */
+function wording(issue: v.BaseIssue<unknown>): string {
+  if (!issue.message.startsWith("Invalid type")) return issue.message;
+  if (issue.expected === "Array") return fault("a list", 'write its entries behind "- "')(issue);
+  if (issue.expected !== "Object") return issue.message;
+  return fault("a block of fields", 'write "name: value" on lines of their own')(issue);
 }
 
 /** Reads a document by its schema, with file, line and path in every finding. */
@@ -43,7 +51,7 @@ export function decodeDocument<S extends v.GenericSchema>(
       file: document.file,
       line: document.lineOf(path),
       path: formatPath(path),
-      ...splitFault(issue.message),
+      ...splitFault(wording(issue)),
     });
   }
   return { value: null, findings };

@@ -3,12 +3,17 @@ import { parseDuration } from "../kit/duration.ts";
 import { dynamicText } from "./yaml/scalar.ts";
 
 const separator = "; ";
+/** A file that is no YAML at all may be one long text. */
+const mostShown = 60;
 
 function kindOf(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a block of fields";
-  if (typeof value === "string") return `the text ${JSON.stringify(value)}`;
+  if (typeof value === "string") {
+    const shown = value.length > mostShown ? `${value.slice(0, mostShown)}…` : value;
+    return `the text ${JSON.stringify(shown)}`;
+  }
   if (typeof value === "boolean") return String(value);
   return `the number ${value}`;
 }

@@ -10,6 +10,8 @@ import { componentProperties } from "../config/component-properties.ts";
 import type { Catalog, Category, Contracts, Driver } from "../driver/define.ts";
 import { DriverError } from "../driver/errors.ts";
 import { categoryOf, findDriver, lacking, openWithin, unknownDriver } from "../host/open.ts";
+import { unknownProperties } from "../kit/schema/decode.ts";
+import { suggest } from "../kit/suggest.ts";
 import type { Platform } from "../platform/types.ts";
 import { createStorages } from "../storage/storages.ts";
 import type { Log } from "../telemetry/ports.ts";
@@ -80,6 +82,12 @@ export async function serveComponent(settings: ComponentServerSettings): Promise
   }
   const reason = lacking(driver, platform);
   if (reason !== undefined) throw new DriverError("unsupported", reason);
+
+  for (const name of unknownProperties(driver.metadata, metadata.keys())) {
+    if (name === "consumerID") continue;
+    const near = suggest(name, Object.keys(driver.metadata));
+    log.warn(`${type} does not know metadata "${name}"${near === undefined ? "" : `; did you mean "${near}"?`}`);
+  }
 
   const storages = createStorages({ platform });
   const shared = { platform, catalog, storages, dataDir };

@@ -10,6 +10,8 @@ import type { Find } from "./finder.ts";
 export interface DriverLookup {
   /** Types of all drivers of this build. */
   readonly types: readonly string[];
+  /** What is served on sockets, in small letters: the part of a type behind its category. */
+  readonly pluggable: ReadonlySet<string>;
   /** The driver that answers to the type, also by an alias. */
   find(type: string): Promise<Driver | undefined>;
 }
@@ -36,6 +38,7 @@ function checkType(component: Component, lookup: DriverLookup, find: Find): void
   // The Configuration chooses name resolvers, no Component does.
   const types = lookup.types.filter((known) => !known.startsWith("nameresolution."));
   const category = type.split(".")[0] ?? "";
+  if (lookup.pluggable.has(type.slice(category.length + 1).toLowerCase())) return;
   const near = suggest(type, types);
   const siblings = types.filter((known) => known.startsWith(`${category}.`));
   const fix =

@@ -48,13 +48,17 @@ async function check(contents: Readonly<Record<string, string>>, paths: readonly
   const inside = (path: string) => Object.keys(contents).filter((name) => name.startsWith(`${path}/`));
   const files: Partial<Files> = {
     readText: async (path) => contents[path] ?? "",
-    list: async (path) => inside(path).map((name) => ({ name: name.slice(path.length + 1), kind: "file" as const })),
+    list: async (path) =>
+      inside(path).map((name) => ({
+        name: name.slice(path.length + 1),
+        kind: name.endsWith(".sock") ? ("other" as const) : ("file" as const),
+      })),
     stat: async (path) => {
       if (contents[path] !== undefined) return { kind: "file", size: 1, mtimeMs: 0 };
       return inside(path).length > 0 ? { kind: "directory", size: 0, mtimeMs: 0 } : null;
     },
   };
-  const { findings } = await checkResources({ files: files as Files, paths, catalog });
+  const { findings } = await checkResources({ files: files as Files, paths, catalog, socketsFolder: "sockets" });
   return findings.map((finding) => `${finding.severity} ${formatFinding(finding)}`);
 }
 
@@ -90,6 +94,26 @@ ${head("Configuration", "c")}spec:
 `,
   });
   assert.deepEqual(findings, []);
+});
+
+test("types of pluggable components are known while their sockets are there", async () => {
+  const file = `${head("Component", "one")}spec:
+  type: state.Memstore
+  version: v1
+  metadata:
+  - {name: anything, value: x}
+`;
+  assert.deepEqual(await check({ "r/a.yaml": file, "sockets/memstore.sock": "" }), []);
+  assert.deepEqual(await check({ "r/a.yaml": file, "sockets/other.sock": "" }), [
+    'error r/a.yaml:6 spec.type: unknown component type "state.Memstore"; known here: state.redis',
+  ]);
+});
+
+test("what is no block or list is told in few words", async () => {
+  const found = await check({ "r/a.yaml": `${head("Component", "one")}spec: ${"x".repeat(500)}\n` });
+  assert.deepEqual(found, [
+    `error r/a.yaml:5 spec: must be a block of fields, not the text "${"x".repeat(60)}…"; write "name: value" on lines of their own`,
+  ]);
 });
 
 test("a component's mistakes are found with place and fix", async () => {

@@ -24,6 +24,8 @@ export interface CheckResources {
   readonly paths: readonly string[];
   /** The drivers of this build; those of named types are loaded to see their metadata. */
   readonly catalog: Catalog;
+  /** Where pluggable components have their sockets; what is served there now is known too. */
+  readonly socketsFolder: string;
 }
 export interface CheckedResources {
   /** In the order of files and lines. */
@@ -32,11 +34,12 @@ export interface CheckedResources {
   readonly resources: number;
 }
 
-function createLookup(catalog: Catalog): DriverLookup {
+function createLookup(catalog: Catalog, pluggable: ReadonlySet<string>): DriverLookup {
   const types = Object.keys(catalog);
   const load = async (type: string): Promise<Driver | undefined> => (await catalog[type]?.())?.default;
   return {
     types,
+    pluggable,
     find: async (type) => {
       if (Object.hasOwn(catalog, type)) return load(type);
       const category = `${type.split(".")[0]}.`;
@@ -47,6 +50,12 @@ function createLookup(catalog: Catalog): DriverLookup {
       return undefined;
     },
   };
+}
+
+async function pluggableIn(files: Files, folder: string): Promise<ReadonlySet<string>> {
+  if ((await files.stat(folder))?.kind !== "directory") return new Set();
+  const sockets = (await files.list(folder)).filter(({ kind }) => kind === "other");
+  return new Set(sockets.map(({ name }) => name.replace(/\.[^.]*$/, "").toLowerCase()));
 }
 
 async function read(files: Files, path: string): Promise<ReadManifests> {
@@ -132,8 +141,9 @@ function byPlace(a: Finding, b: Finding): number {
  * Checks folders and files of resources without starting anything: YAML, fields, kinds, component types and versions, the
  * metadata against the drivers' schemas, and what refers to what. Never throws for a faulty file.
  */
-export async function checkResources({ files, paths, catalog }: CheckResources): Promise<CheckedResources> {
-  const lookup = createLookup(catalog);
+export async function checkResources(given: CheckResources): Promise<CheckedResources> {
+  const { files, paths, catalog, socketsFolder } = given;
+  const lookup = createLookup(catalog, await pluggableIn(files, socketsFolder));
   const findings: Finding[] = [];
   const all: CheckedResource[] = [];
   for (const path of paths) {
