@@ -95,6 +95,8 @@ export type PubSubFeature =
 /** A message broker. Methods throw DriverError only. */
 export interface PubSub {
   readonly features: readonly PubSubFeature[];
+  /** True: publishing pays no heed to its signal, so that none has to be made for it. */
+  readonly ignoresSignal?: boolean;
   /** Resolves when the broker has taken the message (durably, where it is durable). */
   publish(message: PublishMessage, signal: AbortSignal): Promise<void>;
   /** Answers the entries that failed. */

@@ -85,7 +85,7 @@ export function underPolicy<C extends Category>(
   // The policy itself waits and repeats, and has to stop when the caller goes.
   if (category === "state")
     Object.assign(guarded, { ignoresSignal: false }, stateBulks(policy, instance as StateStore));
-  if (category === "pubsub") Object.assign(guarded, publishBulk(policy, instance as PubSub));
+  if (category === "pubsub") Object.assign(guarded, { ignoresSignal: false }, publishBulk(policy, instance as PubSub));
   return guarded as unknown as Contracts[C];
 }
 

@@ -86,6 +86,7 @@ export function createBroker(
 
   return {
     topics,
+    ignoresSignal: true,
     features: ["MESSAGE_TTL", "BULK_PUBLISH", "DELAYED", "ORDERED"],
     publish: (message) => publish(message.topic, [message.deadLetterOf === undefined ? message : messageOf(message)]),
     embedded: {

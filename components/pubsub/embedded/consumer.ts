@@ -51,6 +51,8 @@ const MOST_AHEAD = 256;
 /** Messages that one claim takes: a larger one would hold up other writers. */
 const MOST_CLAIMED = 1000;
 const AGAIN_MS = 1000;
+/** Messages that lie further ahead would be forgotten before their turn, so they are read from the disk. */
+const NEAR_MESSAGES = 1000;
 
 const newsSql = `SELECT
   (SELECT 1 FROM pubsub_message WHERE topic = +? AND seq > (SELECT cursor FROM pubsub_group WHERE id = +?) LIMIT 1) AS fresh,
@@ -59,6 +61,9 @@ const leaseSql = `SELECT min(lease_until) AS until FROM pubsub_owner
   WHERE id <> +? AND EXISTS (SELECT 1 FROM pubsub_delivery WHERE grp = +? AND owner = pubsub_owner.id)`;
 const readSql = `SELECT seq, expires_at, content_type, metadata, data FROM pubsub_message
   WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq`;
+/** As `readSql` for numbers without a gap between them: half the work. */
+const readRangeSql = `SELECT seq, expires_at, content_type, metadata, data FROM pubsub_message
+  WHERE seq BETWEEN +? AND +? ORDER BY seq`;
 
 type Readable = Pick<StoredMessage, "data" | "contentType" | "metadata">;
 const nothing: Readable = { data: new Uint8Array(), contentType: "", metadata: "" };
@@ -91,6 +96,8 @@ export class Consumer {
   /** How many to claim beyond what handlers have now: what they finish while a claim is written. */
   #ahead = 0;
   #finished = 0;
+  /** Number of the newest message that was claimed. */
+  #newest = 0;
   #alarmAt = Infinity;
   #cancelAlarm: (() => void) | undefined;
   #settled: (() => void) | undefined;
@@ -116,6 +123,11 @@ export class Consumer {
   pump(): void {
     this.#isWanted = true;
     this.#take();
+  }
+
+  /** Whether a message of this number will be claimed before long. */
+  isNear(seq: number): boolean {
+    return !this.#isClosed && seq - this.#newest <= NEAR_MESSAGES;
   }
 
   /** Whether `expect` would claim now. */
@@ -256,6 +268,7 @@ export class Consumer {
           continue;
         }
         isSorted &&= seq > (this.#claimed.at(-1)?.seq ?? 0);
+        if (seq > this.#newest) this.#newest = seq;
         this.#claimed.push({
           seq,
           owner,
@@ -323,9 +336,15 @@ export class Consumer {
 
   #rowsOf(claimed: readonly Claimed[]): ReadonlyMap<number, SqlRow> {
     const rows = new Map<number, SqlRow>();
-    if (claimed.length === 0) return rows;
-    for (const row of this.#ports.storage.all(readSql, [JSON.stringify(claimed.map(({ seq }) => seq))]))
-      rows.set(row["seq"] as number, row);
+    const first = claimed[0]?.seq;
+    if (first === undefined) return rows;
+    const { storage } = this.#ports;
+    const last = claimed.at(-1)?.seq ?? first;
+    const isWhole = last - first === claimed.length - 1;
+    const found = isWhole
+      ? storage.all(readRangeSql, [first, last])
+      : storage.all(readSql, [JSON.stringify(claimed.map(({ seq }) => seq))]);
+    for (const row of found) rows.set(row["seq"] as number, row);
     return rows;
   }
 
@@ -353,7 +372,7 @@ export class Consumer {
     if (key !== null) this.#isDue = true;
   }
 
-  async #run(delivery: Claimed, received: IncomingMessage): Promise<void> {
+  async #run(delivery: Claimed, received: Required<Omit<IncomingMessage, "embedded">>): Promise<void> {
     const { inbox, acknowledged } = this.#ports;
     this.#active += 1;
     this.#activeBytes += received.data.length;
@@ -362,27 +381,24 @@ export class Consumer {
       isSettled = true;
       acknowledged();
     });
-    const message = { ...received, embedded };
-    const outcome = await this.#outcome(message);
+    const { topic, data, contentType, metadata, attempt, id } = received;
+    const message = { topic, data, contentType, metadata, attempt, id, embedded };
+    let outcome: Delivery = "retry";
+    try {
+      outcome = await this.#ports.handle(message);
+    } catch (error) {
+      this.#ports.failed("handle a message", error);
+    }
     // When a transaction of somebody else has acknowledged it, there is nothing left to say.
     if (isSettled) this.#isDue ||= delivery.key !== null;
     else if (outcome === "ack") this.#done(delivery);
     else await this.#giveBack(delivery);
     this.#active -= 1;
-    this.#activeBytes -= message.data.length;
+    this.#activeBytes -= data.length;
     this.#finished += 1;
     this.#start();
     this.#take();
     this.#tellSettled();
-  }
-
-  async #outcome(message: IncomingMessage): Promise<Delivery> {
-    try {
-      return await this.#ports.handle(message);
-    } catch (error) {
-      this.#ports.failed("handle a message", error);
-      return "retry";
-    }
   }
 
   async #giveBack(delivery: Claimed): Promise<void> {

@@ -155,7 +155,7 @@ function createShared(
   const publishing = {
     recent,
     now: () => clock.now(),
-    consumers: (topic: number): Iterable<Consumer> => byTopic.get(topic) ?? [],
+    consumers: (topic: number): readonly Consumer[] => byTopic.get(topic) ?? [],
     written(topic: number, hasDelayed: boolean): void {
       if (hasDelayed) delays.look();
       wake.notify(topic);

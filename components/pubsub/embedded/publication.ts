@@ -3,7 +3,7 @@ import type { Step, StepResult } from "../../../src/storage/storage.ts";
 import type { Consumer } from "./consumer.ts";
 import { messageRow } from "./message-row.ts";
 import type { Recent } from "./recent.ts";
-import { delayStep, lastNumberStep, numberedPublishStep, publishStep, type StoredMessage } from "./statements.ts";
+import { delayStep, lastNumberStep, numberedPublishStep, publishSteps, type StoredMessage } from "./statements.ts";
 
 /** A message to be published, without its topic. */
 export interface HubMessage {
@@ -18,7 +18,7 @@ export interface PublicationPorts {
   readonly recent: Recent;
   now(): number;
   /** The subscriptions of this process on the topic. */
-  consumers(topic: number): Iterable<Consumer>;
+  consumers(topic: number): readonly Consumer[];
   /** Something is on disk; `hasDelayed`: a part of it is for later. */
   written(topic: number, hasDelayed: boolean): void;
 }
@@ -44,11 +44,11 @@ export function createPublication(
     else if (origin === undefined) rows.push(row);
     else rows.push({ ...row, origin: { topic: origin, group: message.origin?.group ?? "" } });
   }
-  const isAwaited = rows.length > 0 && [...ports.consumers(topic)].some(({ canExpect }) => canExpect);
+  const isAwaited = rows.length > 0 && ports.consumers(topic).length > 0;
   const steps = [...delayed];
   const [first] = rows;
   if (isAwaited && rows.length === 1 && first !== undefined) steps.push(numberedPublishStep(first));
-  else for (const row of rows) steps.push(publishStep(row));
+  else steps.push(...publishSteps(rows));
   if (isAwaited && rows.length > 1) steps.push(lastNumberStep);
   const late: Consumer[] = [];
   return {
@@ -62,7 +62,11 @@ export function createPublication(
       const last = results.at(-1)?.rows[0]?.["seq"];
       if (!isAwaited || last === undefined) return;
       let seq = Number(last) - rows.length;
-      for (const row of rows) ports.recent.put(++seq, row);
+      const consumers = ports.consumers(topic);
+      for (const row of rows) {
+        seq += 1;
+        if (consumers.some((consumer) => consumer.isNear(seq))) ports.recent.put(seq, row);
+      }
     },
     written() {
       for (const consumer of late) consumer.pump();

@@ -1,3 +1,4 @@
+import type { SqlValue } from "../../../src/platform/types.ts";
 import type { Step } from "../../../src/storage/storage.ts";
 
 /** A message as its row has it. Times are epoch milliseconds. */
@@ -42,6 +43,39 @@ export function publishStep(message: StoredMessage): Step {
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, x''))`,
     params: [topic, publishedAt, expiresAt, data.length, key, origin.topic, origin.group, contentType, metadata, data],
   };
+}
+
+/** Messages of one such step. */
+const TOGETHER = 16;
+const togetherSql = `INSERT INTO pubsub_message (topic, published_at, expires_at, size, key, content_type, metadata, data)
+  SELECT c.topic, c.published_at, c.expires_at, length(coalesce(d.column1, x'')), c.key, c.content_type, c.metadata,
+    coalesce(d.column1, x'')
+  FROM (SELECT ? AS topic, ? AS published_at, ? AS expires_at, ? AS key, ? AS content_type, ? AS metadata) AS c
+  CROSS JOIN (VALUES ${new Array(TOGETHER).fill("(?)").join(", ")}) AS d`;
+
+function differOnlyInBytes(a: StoredMessage, b: StoredMessage): boolean {
+  return a.contentType === b.contentType && a.metadata === b.metadata && a.key === b.key && a.expiresAt === b.expiresAt;
+}
+
+/**
+ * Adds messages to their topic, in their order; all come from one publish. Those that differ in nothing but their bytes share
+ * statements, at half the cost of statements of their own.
+ */
+export function publishSteps(messages: readonly StoredMessage[]): Step[] {
+  const steps: Step[] = [];
+  for (let at = 0; at < messages.length; ) {
+    const first = messages[at]!;
+    let end = at + 1;
+    const most = first.origin === undefined ? Math.min(at + TOGETHER, messages.length) : at + 1;
+    while (end < most && differOnlyInBytes(first, messages[end]!)) end += 1;
+    if (end - at === TOGETHER) {
+      const { topic, publishedAt, expiresAt, key, contentType, metadata } = first;
+      const params: SqlValue[] = [topic, publishedAt, expiresAt, key, contentType, metadata];
+      for (; at < end; at++) params.push(messages[at]!.data);
+      steps.push({ sql: togetherSql, params });
+    } else for (; at < end; at++) steps.push(publishStep(messages[at]!));
+  }
+  return steps;
 }
 
 /** As `publishStep`, and answers the number of the message. */

@@ -5,9 +5,15 @@ import { isBinaryType, isCloudEventType, isJsonType, isProtobufEvent } from "./c
 import { decodeExactJson } from "./exact-json.ts";
 import type { CloudEvent, Metadata } from "./model.ts";
 
+/** The data of an event; `json` is their text where that is JSON as Go writes it, with sorted keys. */
+export interface Payload {
+  readonly data: Uint8Array;
+  readonly json?: string;
+}
+
 /** What an envelope is made of. */
 export interface EnvelopeParts {
-  readonly data: Uint8Array;
+  readonly payload: Payload;
   readonly contentType: string;
   readonly topic: string;
   readonly pubsubName: string;
@@ -49,8 +55,11 @@ function overridesOf(metadata: Metadata | null): Record<string, string> {
 }
 
 /** The data as the first member of an event. */
-function dataMember(contentType: string, data: Uint8Array): string {
-  if (isJsonType(contentType)) {
+function dataMember(contentType: string, payload: Payload): string {
+  const isJson = isJsonType(contentType);
+  if (isJson && payload.json !== undefined) return `"data":${payload.json}`;
+  const { data } = payload;
+  if (isJson) {
     try {
       const json = decodeExactJson(data);
       return `"data":${json.write(json.value)}`;
@@ -70,7 +79,7 @@ function wrapData(parts: EnvelopeParts): string {
   const trace = quote(parent);
   const subject = own["subject"] ? `"subject":${quote(own["subject"])},` : "";
   const expiration = parts.expiration === undefined ? "" : `"expiration":"${parts.expiration}",`;
-  return `{${dataMember(contentType, parts.data)},"datacontenttype":${quote(contentType)},${expiration}"id":${quote(
+  return `{${dataMember(contentType, parts.payload)},"datacontenttype":${quote(contentType)},${expiration}"id":${quote(
     own["id"] || parts.newId(),
   )},"pubsubname":${quote(parts.pubsubName)},"source":${quote(
     (own["source"] ?? parts.source) || defaultSource,
@@ -82,7 +91,7 @@ function wrapData(parts: EnvelopeParts): string {
 }
 
 function completeEvent(parts: EnvelopeParts): string {
-  const json = decodeExactJson(parts.data);
+  const json = decodeExactJson(parts.payload.data);
   const given = json.value;
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw goTypeError(given, "map[string]interface {}");

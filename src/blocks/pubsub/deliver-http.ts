@@ -52,6 +52,8 @@ const reserved: ReadonlySet<string> = new Set([
 
 /** A header name as Go writes it. */
 function headerName(name: string): string {
+  // Every event has this one.
+  if (name === "pubsubName") return "Pubsubname";
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (found) => found.toUpperCase());
 }
 

@@ -27,8 +27,14 @@ export interface ExactJson {
  * Decodes the first JSON value of a text and keeps its numbers exact. Throws GoJsonError in the words of Go's decoder.
  */
 export function decodeExactJson(bytes: Uint8Array): ExactJson {
-  const plain = decodeGoJson(bytes);
   let text = decodeUtf8(bytes);
+  let plain: unknown;
+  try {
+    plain = JSON.parse(text);
+  } catch {
+    // It has its own words for what is wrong, and takes what stands in front of a tail.
+    plain = decodeGoJson(bytes);
+  }
   const mark = risky.test(text) ? freeMark(text) : undefined;
   if (mark === undefined) return { value: plain, write: (part) => encodeGoJson(part, { sortKeys: true }) };
   const marked = (from: string): unknown =>

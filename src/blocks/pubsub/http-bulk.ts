@@ -3,6 +3,7 @@ import { decodeBase64 } from "../../kit/base64.ts";
 import { encodeUtf8 } from "../../kit/bytes.ts";
 import { decodeGoJson, encodeGoJson, GoJsonError } from "../../kit/go-json.ts";
 import { decodeGoShape, goShape } from "../../kit/go-shape.ts";
+import type { Payload } from "./cloudevent.ts";
 import { isBinaryType, isCloudEventType, isJsonType, isTextType } from "./content-type.ts";
 import type { BulkPublishEntry } from "./model.ts";
 
@@ -33,9 +34,24 @@ function eventBytes(event: unknown, contentType: string): Uint8Array {
     if (typeof event !== "string") throw new Error(mismatch);
     return encodeUtf8(event);
   }
-  if (isJsonType(contentType) || isCloudEventType(contentType))
-    return encodeUtf8(encodeGoJson(event, { sortKeys: true }));
+  if (isCloudEventType(contentType)) return encodeUtf8(encodeGoJson(event, { sortKeys: true }));
   throw new Error(mismatch);
+}
+
+/** JSON has its bytes made only where somebody asks for them: an envelope is written from the text. */
+class JsonPayload implements Payload {
+  readonly json: string;
+  constructor(json: string) {
+    this.json = json;
+  }
+  get data(): Uint8Array {
+    return encodeUtf8(this.json);
+  }
+}
+
+function payloadOf(event: unknown, contentType: string): Payload {
+  if (isJsonType(contentType)) return new JsonPayload(encodeGoJson(event, { sortKeys: true }));
+  return { data: eventBytes(event, contentType) };
 }
 
 /** The entries of a bulk publish, checked one by one. Throws an ApiError. */
@@ -52,9 +68,9 @@ export function readBulkBody(
   }
   const seen = new Set<string>();
   return (given ?? []).map(({ entryId, event, contentType, metadata }) => {
-    let data: Uint8Array;
+    let payload: Payload;
     try {
-      data = eventBytes(event, contentType);
+      payload = payloadOf(event, contentType);
     } catch (cause) {
       throw fail(
         "pubsubEvent",
@@ -64,6 +80,6 @@ export function readBulkBody(
     }
     if (entryId === "" || seen.has(entryId)) throw fail("pubsubEntryId", place);
     seen.add(entryId);
-    return { entryId, data, contentType, metadata };
+    return Object.assign(payload, { entryId, contentType, metadata });
   });
 }

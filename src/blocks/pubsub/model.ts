@@ -17,6 +17,8 @@ export interface PublishRequest {
 export interface BulkPublishEntry {
   readonly entryId: string;
   readonly data: Uint8Array;
+  /** The text of the data where that is JSON as Go writes it, with sorted keys. */
+  readonly json?: string;
   readonly contentType: string;
   /** null: none was given, and that of the request does not stand in for it. */
   readonly metadata: Metadata | null;

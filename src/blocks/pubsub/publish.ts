@@ -61,6 +61,10 @@ function publishFailure(broker: Broker, request: { topic: string; metadata: Meta
 
 /** Publishing over the loaded brokers. */
 export function createPublisher({ appId, namespace, clock, random, meter, beginSpan }: PublisherPorts): Publisher {
+  /** For brokers that pay no heed to it: a signal of its own for each call costs more than many a publish. */
+  const never = new AbortController().signal;
+  const signalOf = (broker: Broker, call: Call): AbortSignal =>
+    broker.pubsub.ignoresSignal === true ? never : call.signal;
   let timeSecond = -1;
   let timeText = "";
 
@@ -80,14 +84,17 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
   function wrap(
     broker: Broker,
     topic: string,
-    message: { readonly data: Uint8Array; readonly contentType: string; readonly metadata: Metadata | null },
+    message: Pick<BulkPublishEntry, "data" | "json" | "contentType">,
+    metadata: Metadata | null,
     trace: Trace,
   ): Uint8Array {
-    const ttl = message.metadata === null ? undefined : messageTtl(message.metadata);
+    const ttl = metadata === null ? undefined : messageTtl(metadata);
     const expires = ttl !== undefined && !broker.pubsub.features.includes("MESSAGE_TTL");
     try {
       const text = writeCloudEvent({
-        ...message,
+        payload: message,
+        contentType: message.contentType,
+        metadata,
         topic,
         pubsubName: broker.name,
         source: appId,
@@ -152,11 +159,11 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
     call: Call,
     spans: Span[],
   ): BulkEntry {
-    const { entryId, data, contentType } = entry;
+    const { entryId, contentType } = entry;
     const metadata = entry.metadata === null ? null : { ...request.metadata, ...entry.metadata };
     const wire = wireOf(request);
-    if (request.isRaw) return { entryId, data, contentType, metadata: metadata ?? nothing, ...wire };
-    const wrapped = wrap(broker, request.topic, { data, contentType, metadata }, beginEntry(call.trace, spans));
+    if (request.isRaw) return { entryId, data: entry.data, contentType, metadata: metadata ?? nothing, ...wire };
+    const wrapped = wrap(broker, request.topic, entry, metadata, beginEntry(call.trace, spans));
     return { entryId, data: wrapped, contentType: cloudEventType, metadata: metadata ?? nothing, ...wire };
   }
 
@@ -170,7 +177,7 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
     const entries = request.entries.map((entry) => entryOf(broker, request, entry, call, spans));
     if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
     const started = clock.monotonic();
-    const failures = await sendAll(broker, topic, entries, metadata, call.signal);
+    const failures = await sendAll(broker, topic, entries, metadata, signalOf(broker, call));
     const [first] = failures;
     const published = entries.length - failures.length;
     meter.pubsubBulkPublished(broker.name, topic, first === undefined, published, clock.monotonic() - started);
@@ -181,7 +188,7 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
 
   function messageOf(broker: Broker, request: PublishRequest, call: Call): PublishMessage {
     const { topic, metadata, isRaw } = request;
-    const data = isRaw ? request.data : wrap(broker, topic, request, call.trace);
+    const data = isRaw ? request.data : wrap(broker, topic, request, metadata, call.trace);
     if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
     // compat: a raw payload has no content type on the broker, so that subscribers of either kind read it alike
     const contentType = isRaw ? "" : cloudEventType;
@@ -195,7 +202,7 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
       const started = clock.monotonic();
       let succeeded = false;
       try {
-        await broker.pubsub.publish(message, call.signal);
+        await broker.pubsub.publish(message, signalOf(broker, call));
         succeeded = true;
       } catch (cause) {
         throw publishFailure(broker, request, cause);
