@@ -1,3 +1,4 @@
+import { edenGC } from "bun:jsc";
 import { createFiles } from "./_node/files.ts";
 import { serveBunHttp } from "./_node/http-bun.ts";
 import { createBunHttp2 } from "./_node/http2-bun.ts";
@@ -6,6 +7,7 @@ import { createProcessControl } from "./_node/process.ts";
 import { openBunSqlite } from "./_node/sqlite-bun.ts";
 import { connectBunTcp } from "./_node/tcp-bun.ts";
 import { startBunStorageThread } from "./_node/thread-bun.ts";
+import { createTidyHeap } from "./_node/tidy-heap.ts";
 import { openUdp } from "./_node/udp.ts";
 import { createSystemClock } from "./_web/clock.ts";
 import { createSystemRandom } from "./_web/random.ts";
@@ -13,17 +15,18 @@ import type { Platform } from "./types.ts";
 
 /** The host when Bun runs us, from source or as a compiled executable. */
 export function createBunPlatform(): Platform {
+  const tookBytes = createTidyHeap(edenGC);
   return {
     name: "bun",
     env: process.env,
     clock: createSystemClock((timer) => (timer as NodeJS.Timeout).unref()),
     random: createSystemRandom(),
-    serveHttp: serveBunHttp,
-    ...createBunHttp2(),
+    serveHttp: (listen, handle) => serveBunHttp(listen, handle, tookBytes),
+    ...createBunHttp2(tookBytes),
     storageThread: startBunStorageThread,
     sqlite: openBunSqlite,
     files: createFiles(),
-    tcp: connectBunTcp,
+    tcp: (connect, handlers) => connectBunTcp(connect, handlers, tookBytes),
     udp: openUdp,
     lookup: lookupHost,
     process: createProcessControl(),

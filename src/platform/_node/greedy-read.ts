@@ -1,6 +1,9 @@
 const greedyBytes = 262_144;
 const yieldTurns = 4;
 
+/** Called with the size of each piece that a socket brought. */
+export type TookBytes = (bytes: number) => void;
+
 /** What of a socket's reading can be stopped. */
 interface Readable {
   pause(): unknown;
@@ -13,9 +16,15 @@ interface Readable {
  * and resumes it here.
  */
 export class GreedyRead {
+  readonly #tookBytes: TookBytes;
   #socket: Readable | undefined;
   #isPaused = false;
   #isYielding = false;
+
+  /** `tookBytes` hears of every piece. */
+  constructor(tookBytes: TookBytes) {
+    this.#tookBytes = tookBytes;
+  }
 
   /** The socket is open. */
   open(socket: Readable): void {
@@ -25,6 +34,7 @@ export class GreedyRead {
 
   /** A piece of this size came. */
   took(bytes: number): void {
+    this.#tookBytes(bytes);
     if (bytes < greedyBytes || this.#isYielding) return;
     this.#isYielding = true;
     if (!this.#isPaused) this.#socket?.pause();

@@ -2,20 +2,28 @@ import type { Socket, TCPSocketListener, UnixSocketListener } from "bun";
 import { defaultMessageBytes } from "../../kit/websocket/upgrade-response.ts";
 import type { FetchHandler, HttpListen, Listener, RequestInfo, WireHandler } from "../types.ts";
 import { plainAddress } from "./address.ts";
+import { GreedyRead, type TookBytes } from "./greedy-read.ts";
 import { type ConnectionHost, Http1Connection, type Wire } from "./http1-connection.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { prepareSocketPath } from "./socket-path.ts";
 
-type BunSocket = Socket<Http1Connection>;
-type BunListener = TCPSocketListener<Http1Connection> | UnixSocketListener<Http1Connection>;
+interface Accepted {
+  readonly connection: Http1Connection;
+  readonly reading: GreedyRead;
+}
+type BunSocket = Socket<Accepted>;
+type BunListener = TCPSocketListener<Accepted> | UnixSocketListener<Accepted>;
 
 const defaultHeaderBytes = 16_384;
 const roomBytes = 65_536;
 
 class BunWire implements Wire, RequestInfo {
   readonly #socket: BunSocket;
-  constructor(socket: BunSocket) {
+  readonly #reading: GreedyRead;
+  constructor(socket: BunSocket, reading: GreedyRead) {
     this.#socket = socket;
+    this.#reading = reading;
+    reading.open(socket);
   }
   get info(): RequestInfo {
     return this;
@@ -30,10 +38,10 @@ class BunWire implements Wire, RequestInfo {
     return this.#socket.write(bytes, 0, length);
   }
   pause(): void {
-    this.#socket.pause();
+    this.#reading.pause();
   }
   resume(): void {
-    this.#socket.resume();
+    this.#reading.resume();
   }
   finish(): void {
     this.#socket.shutdown();
@@ -94,7 +102,7 @@ function startAnywhere(listen: HttpListen, socket: object): BunListener {
 }
 
 /** Listens with our own HTTP/1.1 server on Bun's sockets, which costs half of what Bun's own takes. */
-export async function serveBunHttp(listen: HttpListen, handle: FetchHandler): Promise<Listener> {
+export async function serveBunHttp(listen: HttpListen, handle: FetchHandler, tookBytes: TookBytes): Promise<Listener> {
   if (listen.path !== undefined) await prepareSocketPath(listen.path);
   const open = new Set<Http1Connection>();
   let whenEmpty: (() => void) | undefined;
@@ -117,15 +125,23 @@ export async function serveBunHttp(listen: HttpListen, handle: FetchHandler): Pr
   const server = startAnywhere(listen, {
     open(socket: BunSocket) {
       socket.setNoDelay(true);
-      socket.data = new Http1Connection(new BunWire(socket), host);
-      open.add(socket.data);
+      const reading = new GreedyRead(tookBytes);
+      const connection = new Http1Connection(new BunWire(socket, reading), host);
+      socket.data = { connection, reading };
+      open.add(connection);
     },
-    data: (socket: BunSocket, chunk: Uint8Array) => socket.data.receive(chunk),
-    end: (socket: BunSocket) => socket.data.peerEnded(),
-    drain: (socket: BunSocket) => socket.data.writable(),
+    data(socket: BunSocket, chunk: Uint8Array) {
+      socket.data.reading.took(chunk.length);
+      socket.data.connection.receive(chunk);
+    },
+    end: (socket: BunSocket) => socket.data.connection.peerEnded(),
+    drain: (socket: BunSocket) => socket.data.connection.writable(),
     // portable: Bun reports some failures before it has opened the socket
-    close: (socket: BunSocket) => socket.data?.gone(),
-    error: (socket: BunSocket) => socket.data?.cut(),
+    close(socket: BunSocket) {
+      socket.data?.reading.close();
+      socket.data?.connection.gone();
+    },
+    error: (socket: BunSocket) => socket.data?.connection.cut(),
   });
   return {
     host: listen.host,

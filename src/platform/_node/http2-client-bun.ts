@@ -4,7 +4,7 @@ import { errorCode } from "../_http2/frame.ts";
 import type { HuffmanTable } from "../_http2/huffman.ts";
 import { Http2Session } from "../_http2/session.ts";
 import type { ClientStream, ClientStreamHandlers, Http2Client, Http2Connect } from "../types.ts";
-import { GreedyRead } from "./greedy-read.ts";
+import { GreedyRead, type TookBytes } from "./greedy-read.ts";
 
 /** Notices a peer that vanished without a word. */
 const keepAliveMs = 30_000;
@@ -19,7 +19,7 @@ interface Link extends ClientLink {
  * A client of one HTTP/2 server in the clear. It dials on the first request, again after a loss, and anew when the peer asks to go
  * (open streams finish on the old connection). `close` cuts what is open.
  */
-export function connectBunHttp2(options: Http2Connect, huffman: () => HuffmanTable): Http2Client {
+export function connectBunHttp2(options: Http2Connect, huffman: () => HuffmanTable, tookBytes: TookBytes): Http2Client {
   const links = new Set<Link>();
   let current: Link | null = null;
   let closed = false;
@@ -31,7 +31,7 @@ export function connectBunHttp2(options: Http2Connect, huffman: () => HuffmanTab
   function dial(): Link {
     let socket: Socket<unknown> | undefined;
     const gone = Promise.withResolvers<void>();
-    const reading = new GreedyRead();
+    const reading = new GreedyRead(tookBytes);
     const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
     const session = new Http2Session({
       role: "client",

@@ -5,7 +5,7 @@ import { ServerExchange } from "../_http2/server-exchange.ts";
 import { Http2Session } from "../_http2/session.ts";
 import type { Http2Listen, Listener, StreamHandler } from "../types.ts";
 import { plainAddress } from "./address.ts";
-import { GreedyRead } from "./greedy-read.ts";
+import { GreedyRead, type TookBytes } from "./greedy-read.ts";
 import { createResetLimit } from "./http2-limits.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { prepareSocketPath } from "./socket-path.ts";
@@ -22,6 +22,7 @@ export async function serveBunHttp2(
   listen: Http2Listen,
   handle: StreamHandler,
   huffman: () => HuffmanTable,
+  tookBytes: TookBytes,
 ): Promise<Listener> {
   const connections = new Set<Connection>();
   let closing = false;
@@ -43,7 +44,7 @@ export async function serveBunHttp2(
         handle(exchange);
       },
     });
-    const reading = new GreedyRead();
+    const reading = new GreedyRead(tookBytes);
     reading.open(socket);
     return { session, exchanges, reading };
   }

@@ -1,11 +1,11 @@
 import type { Socket } from "bun";
 import type { TcpConnect, TcpError, TcpHandlers, TcpSocket } from "../types.ts";
-import { GreedyRead } from "./greedy-read.ts";
+import { GreedyRead, type TookBytes } from "./greedy-read.ts";
 import { connectTcp } from "./tcp.ts";
 
 /** Dials with Bun's own sockets, which write without a detour; TLS goes through node:tls, because only that verifies names there. */
-export function connectBunTcp(connect: TcpConnect, handlers: TcpHandlers): TcpSocket {
-  return connect.tls === undefined ? new BunTcpSocket(connect, handlers) : connectTcp(connect, handlers);
+export function connectBunTcp(connect: TcpConnect, handlers: TcpHandlers, tookBytes: TookBytes): TcpSocket {
+  return connect.tls === undefined ? new BunTcpSocket(connect, handlers, tookBytes) : connectTcp(connect, handlers);
 }
 
 class BunTcpSocket implements TcpSocket {
@@ -13,12 +13,13 @@ class BunTcpSocket implements TcpSocket {
   #socket: Socket<BunTcpSocket> | undefined;
   #waiting: Uint8Array[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #reading = new GreedyRead();
+  readonly #reading: GreedyRead;
   #isClosed = false;
   #isMade = false;
 
-  constructor(connect: TcpConnect, handlers: TcpHandlers) {
+  constructor(connect: TcpConnect, handlers: TcpHandlers, tookBytes: TookBytes) {
     this.#handlers = handlers;
+    this.#reading = new GreedyRead(tookBytes);
     if (connect.connectTimeoutMs !== undefined) {
       this.#timer = setTimeout(() => {
         this.#close(Object.assign(new Error("dialling took too long"), { code: "TIMEOUT" }));

@@ -14,6 +14,8 @@ const goingAway = 1001;
 const lost = 1006;
 /** How long a client may take to answer a close frame. */
 const closeMs = 5000;
+/** How long it may take from our answer to an open WebSocket. */
+const openMs = 5000;
 /** What may wait on either side before it is waited for, or the client is sent away. */
 const waitingBytes = 1 << 20;
 const mostWaitingBytes = 16 << 20;
@@ -57,6 +59,7 @@ export function openDenoWebSocket(
   const finish = (code: number, reason: string): void => {
     if (isOver) return;
     isOver = true;
+    clearTimeout(stopOpening);
     clearTimeout(timer);
     clearTimeout(stopWaiting);
     held = [];
@@ -107,8 +110,12 @@ export function openDenoWebSocket(
       deliver();
     },
   };
+  // portable: Deno says nothing of a client that left before it had the answer
+  const stopOpening = setTimeout(() => finish(lost, ""), openMs);
   const open = (): void => {
-    if (isOpen) return;
+    clearTimeout(stopOpening);
+    if (isOver) socket.close();
+    if (isOver || isOpen) return;
     isOpen = true;
     handlers = answer.taker.opened(view);
   };

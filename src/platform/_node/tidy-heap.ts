@@ -1,0 +1,31 @@
+import type { TookBytes } from "./greedy-read.ts";
+
+const enoughBytes = 8 * 1024 * 1024;
+const enoughPieces = 400;
+const leastMs = 200;
+
+/**
+ * portable: JavaScriptCore lets garbage grow with the memory of the machine, to a multiple of what a sidecar needs. To be called with the
+ * size of every piece that a socket brings: after many, or many bytes, `collect` runs between two turns of the event loop. Without traffic
+ * nothing runs.
+ */
+export function createTidyHeap(collect: () => unknown): TookBytes {
+  let bytes = 0;
+  let pieces = 0;
+  let last = 0;
+  let isDue = false;
+  const tidy = (): void => {
+    isDue = false;
+    bytes = 0;
+    pieces = 0;
+    last = performance.now();
+    collect();
+  };
+  return (size) => {
+    bytes += size;
+    pieces += 1;
+    if (isDue || (bytes < enoughBytes && (pieces < enoughPieces || performance.now() - last < leastMs))) return;
+    isDue = true;
+    setImmediate(tidy);
+  };
+}
