@@ -15,13 +15,13 @@ const blockSummaries: Readonly<Record<string, string>> = {
   configuration: "settings read and watched",
   conversation: "language models behind one API",
   crypto: "encryption with keys the app never sees",
-  invoke: "calls to other apps by name, bodies streamed, HTTP and gRPC (any method of any app)",
+  invoke: "calls to other apps by name, bodies streamed: HTTP, gRPC (any method of any app), WebSocket",
   jobs: "work at a time or at intervals",
   lock: "locks shared by processes",
   metadata: "what runs here; health; shutdown",
-  pubsub: "events: publish, bulk publish, subscriptions of three kinds, routing, dead letters",
+  pubsub: "events: publish, bulk publish; subscriptions by file, by the app or streamed; routing, dead letters",
   secrets: "secrets of a store, one or all, limited by scopes",
-  state: "values by key: ETags, transactions, bulk, time to live, encryption, queries",
+  state: "values by key: ETags, transactions, outbox, bulk, time to live, encryption, queries",
   workflow: "long work in steps that survives restarts",
 };
 
@@ -82,7 +82,7 @@ async function blocksTable(): Promise<string> {
 function missingBlocks(): string {
   const missing = Object.keys(blockSummaries).filter((block) => !isWired(block));
   if (missing.length === 0) return "Every building block of the API is there.";
-  return `Building blocks that are not there yet: ${missing.join(", ")}. Their routes answer as unknown ones do.`;
+  return `Building blocks that are not there yet: ${missing.join(", ")}.\nTheir routes answer as unknown ones do.`;
 }
 
 async function driversTable(): Promise<string> {

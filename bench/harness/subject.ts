@@ -15,10 +15,7 @@ export interface Subject {
 export const findSubjects = (pillionPath: string, daprdPath: string | undefined): Subject[] => {
   const subjects: Subject[] = [];
   if (existsSync(pillionPath)) subjects.push({ name: "pillion", binary: pillionPath });
-  if (daprdPath !== undefined && daprdPath !== "") {
-    if (!existsSync(daprdPath)) throw new Error(`Reading DAPRD_PATH failed: there is no file "${daprdPath}"`);
-    subjects.push({ name: "daprd", binary: daprdPath });
-  }
+  if (daprdPath && existsSync(daprdPath)) subjects.push({ name: "daprd", binary: daprdPath });
   return subjects;
 };
 

@@ -82,6 +82,10 @@ if (values.help || values.url === undefined) {
   console.log(help);
   process.exit(values.help ? 0 : 2);
 }
+if (!URL.canParse(values.url)) {
+  console.error(`--url "${values.url}" is no URL, write for example http://127.0.0.1:8080/path`);
+  process.exit(2);
+}
 const url = new URL(values.url);
 const grpc = values.protocol === "grpc";
 if (!grpc && values.protocol !== "http1")
