@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { bulkEvents, bulkSize } from "../harness/bulk-events.ts";
 import { startSubscriber } from "../harness/echo-app.ts";
 import type { Sample } from "../harness/figure.ts";
 import { defineMeasure } from "../harness/measure.ts";
@@ -9,15 +10,7 @@ import { startSidecar } from "../harness/subject.ts";
 import { readPeakMb } from "../proc/process-usage.ts";
 
 const waiting = Number(process.env["BACKLOG"] ?? 1_000_000);
-const bulk = 100;
-const note = "a".repeat(1000);
-const entries = JSON.stringify(
-  Array.from({ length: bulk }, (_unused, index) => ({
-    entryId: String(index),
-    event: { order: index, note },
-    contentType: "application/json",
-  })),
-);
+const entries = bulkEvents();
 const headers = ["Content-Type: application/json"];
 const drainSeconds = 10;
 
@@ -51,7 +44,7 @@ export const backlog = defineMeasure({
       while (published < waiting) {
         const result = await runLoad({ url, rate: 0, connections: 4, body: entries, headers }, 0, 5);
         if (result.errors > 0) throw new Error(`Publishing failed: ${JSON.stringify(result.outcomes)}`);
-        published += result.answers * bulk;
+        published += result.answers * bulkSize;
         bench.say(`${published} events wait`);
       }
       const largestLog = sizeMb(`${file}-wal`);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { bulkEvents, bulkSize, eventNote } from "../harness/bulk-events.ts";
 import { startSubscriber } from "../harness/echo-app.ts";
 import type { Sample } from "../harness/figure.ts";
 import { type Bench, defineMeasure, type Turn, takeTurns } from "../harness/measure.ts";
@@ -6,16 +7,8 @@ import { embeddedPubsub, inMemoryPubsub, subscription, writeResources } from "..
 import { runLoad } from "../harness/run-load.ts";
 import { type Sidecar, type Subject, startSidecar } from "../harness/subject.ts";
 
-const bulk = 100;
-const note = "a".repeat(1000);
-const single = JSON.stringify({ order: "{seq}", note });
-const entries = JSON.stringify(
-  Array.from({ length: bulk }, (_unused, index) => ({
-    entryId: String(index),
-    event: { order: index, note },
-    contentType: "application/json",
-  })),
-);
+const single = JSON.stringify({ order: "{seq}", note: eventNote });
+const entries = bulkEvents();
 const headers = ["Content-Type: application/json"];
 
 /** Publishes for the counted time and waits until the app has everything; gives deliveries per second from begin to end. */
@@ -28,7 +21,7 @@ const publishAll = async (bench: Bench, sidecar: Sidecar, appUrl: string, isBulk
   const before = await count();
   const begun = Bun.nanoseconds();
   const result = await runLoad({ ...request, rate: 0, headers }, 0, bench.duration);
-  const expected = before + result.answers * (isBulk ? bulk : 1);
+  const expected = before + result.answers * (isBulk ? bulkSize : 1);
   let seen = await count();
   for (let waited = 0; seen < expected; waited++) {
     if (waited > 6000)
@@ -43,7 +36,7 @@ export const publishDeliver = defineMeasure({
   name: "publish-deliver",
   group: "load",
   title: "Published and delivered to an HTTP app: pubsub.embedded, durable; daprd: pubsub.in-memory",
-  setup: `events of 1 KB, published in a closed loop while the app takes them, timed until it has all; single: 32 connections; bulk: ${bulk} at a time both ways, 4 connections; the echo's figure is its most answers per second to the same POST`,
+  setup: `events of 1 KB, published in a closed loop while the app takes them, timed until it has all; single: 32 connections; bulk: ${bulkSize} at a time both ways, 4 connections; the echo's figure is its most answers per second to the same POST`,
   run: async (bench) => {
     const echoMost = async (): Promise<Sample> => {
       const url = `${bench.echo.url}/v1.0/publish/pubsub/singles`;
@@ -69,7 +62,7 @@ export const publishDeliver = defineMeasure({
         const resourcesPath = writeResources(join(folder, "resources"), [
           pubsub,
           subscription("singles", "/event"),
-          subscription("bulks", "/bulk", bulk),
+          subscription("bulks", "/bulk", bulkSize),
         ]);
         const sidecar = startSidecar(subject, { appId: "orders", folder, resourcesPath, appPort: app.port });
         sidecars.push(sidecar);

@@ -15,6 +15,32 @@ export type MqttDial = Pick<Platform, "name" | "tcp">;
 
 type Written = (error?: Error | null) => void;
 
+/** What carries a stream's bytes. */
+interface Carrier {
+  send(bytes: Uint8Array, done: Written): void;
+  /** The reader takes bytes again. */
+  resume(): void;
+  close(): void;
+}
+
+function streamOver({ send, resume, close }: Carrier): Duplex {
+  const stream = new Duplex({
+    allowHalfOpen: false,
+    read: resume,
+    write: (chunk: Uint8Array, _encoding, done) => send(chunk, done),
+    writev: (chunks, done) => send(concatBytes(chunks.map(({ chunk }) => chunk as Uint8Array)), done),
+    final(done) {
+      done();
+      stream.destroy();
+    },
+    destroy(error, done) {
+      close();
+      done(error);
+    },
+  });
+  return stream;
+}
+
 /** Dials a broker. What goes wrong is the stream's error. */
 export function openMqttStream(address: MqttAddress, tls: MqttTls, { name, tcp }: MqttDial, limitMs: number): Duplex {
   if (address.transport === "ws") return overWebSocket(address, tls, name);
@@ -25,20 +51,7 @@ export function openMqttStream(address: MqttAddress, tls: MqttTls, { name, tcp }
     if (socket?.write(bytes) === false) drained = done;
     else done();
   };
-  const stream = new Duplex({
-    allowHalfOpen: false,
-    read: () => socket?.resume(),
-    write: (chunk: Uint8Array, _encoding, done) => send(chunk, done),
-    writev: (chunks, done) => send(concatBytes(chunks.map(({ chunk }) => chunk as Uint8Array)), done),
-    final(done) {
-      done();
-      stream.destroy();
-    },
-    destroy(error, done) {
-      socket?.destroy();
-      done(error);
-    },
-  });
+  const stream = streamOver({ send, resume: () => socket?.resume(), close: () => socket?.destroy() });
   socket = tcp(
     {
       host: address.host,
@@ -88,20 +101,7 @@ function overWebSocket({ host, port, path, isSecure, text }: MqttAddress, tls: M
     else if (socket.readyState === WebSocket.CONNECTING) waiting.push((error) => (error ? done(error) : go()));
     else done(new Error("the WebSocket is closed"));
   };
-  const stream = new Duplex({
-    allowHalfOpen: false,
-    read() {},
-    write: (chunk: Uint8Array, _encoding, done) => send(chunk, done),
-    writev: (chunks, done) => send(concatBytes(chunks.map(({ chunk }) => chunk as Uint8Array)), done),
-    final(done) {
-      done();
-      stream.destroy();
-    },
-    destroy(error, done) {
-      socket.close();
-      done(error);
-    },
-  });
+  const stream = streamOver({ send, resume() {}, close: () => socket.close() });
   let isOpen = false;
   const end = (): void => {
     const error = isOpen ? undefined : Object.assign(new Error(`no WebSocket connection to ${text}`), { code: "EWS" });

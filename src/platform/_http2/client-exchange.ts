@@ -2,6 +2,7 @@ import type { ClientStream, ClientStreamHandlers, HeaderList } from "../types.ts
 import { errorCode } from "./frame.ts";
 import type { Http2Session } from "./session.ts";
 import type { Http2Stream } from "./stream.ts";
+import { streamError } from "./stream-error.ts";
 
 /** What a request needs to know of its connection. */
 export interface ClientLink {
@@ -9,11 +10,6 @@ export interface ClientLink {
   readonly exchanges: Set<ClientExchange>;
   /** The connection was established, so bytes of a stream may have left. */
   isReady: boolean;
-}
-
-/** Why a stream ended, as `ClientStreamHandlers.onError` tells it. */
-export function streamError(reason: string, sent: boolean, http2Code?: number, cause?: unknown) {
-  return Object.assign(new Error(`HTTP/2 request failed: ${reason}`, { cause }), { sent, http2Code });
 }
 
 /** One request on a client's connection as the contract has it. */

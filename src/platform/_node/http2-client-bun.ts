@@ -1,9 +1,10 @@
 import type { Socket } from "bun";
-import { ClientExchange, type ClientLink, streamError } from "../_http2/client-exchange.ts";
+import { ClientExchange, type ClientLink } from "../_http2/client-exchange.ts";
 import { errorCode } from "../_http2/frame.ts";
 import type { HuffmanTable } from "../_http2/huffman.ts";
 import { Http2Session } from "../_http2/session.ts";
-import type { ClientStream, ClientStreamHandlers, Http2Client, Http2Connect } from "../types.ts";
+import { refuseStream } from "../_http2/stream-error.ts";
+import type { Http2Client, Http2Connect } from "../types.ts";
 import { GreedyRead, type TookBytes } from "./greedy-read.ts";
 
 /** Notices a peer that vanished without a word. */
@@ -93,26 +94,9 @@ export function connectBunHttp2(options: Http2Connect, huffman: () => HuffmanTab
     return link;
   }
 
-  /** Tells of a failure later, as if it had come over the wire. */
-  function refuse(handlers: ClientStreamHandlers): ClientStream {
-    let wanted = true;
-    queueMicrotask(() => {
-      if (wanted) handlers.onError(streamError("the client is closed", false) as never);
-    });
-    return {
-      write: () => true,
-      end() {},
-      reset() {
-        wanted = false;
-      },
-      pause() {},
-      resume() {},
-    };
-  }
-
   return {
     request(headers, handlers) {
-      if (closed) return refuse(handlers);
+      if (closed) return refuseStream(handlers);
       if (current === null || current.session.isClosed || current.session.isDraining) current = dial();
       return new ClientExchange(headers, current, handlers);
     },

@@ -1,4 +1,5 @@
 import type { ClientHttp2Stream } from "node:http2";
+import { streamError } from "../_http2/stream-error.ts";
 import type { ClientStream, ClientStreamHandlers, HeaderList } from "../types.ts";
 import { noHeaders, type ReceivedHeaders, receivedHeaders } from "./http2-headers.ts";
 
@@ -17,11 +18,6 @@ export interface ClientConnection {
   failure: Error | undefined;
   /** The last stream the peer said it would process, once it said so. */
   lastStream: number | undefined;
-}
-
-/** Why a stream ended, as `ClientStreamHandlers.onError` tells it. */
-export function streamError(reason: string, sent: boolean, http2Code?: number, cause?: unknown) {
-  return Object.assign(new Error(`HTTP/2 request failed: ${reason}`, { cause }), { sent, http2Code });
 }
 
 /** One request over `node:http2` as the contract has it. */

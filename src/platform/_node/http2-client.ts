@@ -1,7 +1,8 @@
 import type { ClientHttp2Session, OutgoingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
-import type { ClientStream, ClientStreamHandlers, Http2Client, Http2Connect } from "../types.ts";
-import { type ClientConnection, Http2ClientStream, streamError } from "./http2-client-stream.ts";
+import { refuseStream } from "../_http2/stream-error.ts";
+import type { Http2Client, Http2Connect } from "../types.ts";
+import { type ClientConnection, Http2ClientStream } from "./http2-client-stream.ts";
 import { createKick } from "./http2-kick.ts";
 import { sessionMemoryMb, streamWindow, unlimited, widenConnection } from "./http2-limits.ts";
 
@@ -122,26 +123,9 @@ export function connectHttp2(options: Http2Connect): Http2Client {
     return connection;
   }
 
-  /** Tells of a failure later, as if it had come over the wire. */
-  function refuse(handlers: ClientStreamHandlers): ClientStream {
-    let wanted = true;
-    queueMicrotask(() => {
-      if (wanted) handlers.onError(streamError("the client is closed", false));
-    });
-    return {
-      write: () => true,
-      end() {},
-      reset() {
-        wanted = false;
-      },
-      pause() {},
-      resume() {},
-    };
-  }
-
   return {
     request(headers, handlers) {
-      if (closed) return refuse(handlers);
+      if (closed) return refuseStream(handlers);
       if (current === null || current.session.destroyed || current.session.closed) current = dial();
       return new Http2ClientStream(headers, current, handlers);
     },
