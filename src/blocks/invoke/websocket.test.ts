@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { hostPlatform } from "../../../test/harness/host-platform.ts";
@@ -8,6 +9,7 @@ import {
   type RawWebSocket,
   type SocketApp,
   type SocketRequest,
+  sampleKey,
   startSocketApp,
 } from "../../../test/harness/raw-websocket.ts";
 
@@ -26,6 +28,8 @@ let far: InvokeSidecar;
 /** The app's ends, in the order of arrival. */
 const ends: RawWebSocket[] = [];
 let refusals = 0;
+/** Clients that leave as soon as the app has agreed. */
+const leaving: Socket[] = [];
 
 async function handle(request: SocketRequest): Promise<void> {
   const path = request.path.split("?")[0];
@@ -39,7 +43,10 @@ async function handle(request: SocketRequest): Promise<void> {
   else if (path === "/wrong-key") socket.end("HTTP/1.1 101 X\r\nupgrade: websocket\r\nsec-websocket-accept: x\r\n\r\n");
   else if (path === "/extension") await request.accept("sec-websocket-extensions: permessage-deflate");
   else if (path === "/foreign") await request.accept("sec-websocket-protocol: other");
-  else if (path === "/later" && refusals-- > 0)
+  else if (path === "/leave") {
+    await request.accept();
+    leaving[Number(request.path.split("?")[1])]?.destroy();
+  } else if (path === "/later" && refusals-- > 0)
     socket.end("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
   else {
     const protocols = request.headers["sec-websocket-protocol"]?.split(", ") ?? [];
@@ -85,11 +92,11 @@ async function open(way: Way, path = "/echo", lines: Record<string, string | und
 }
 
 async function gone(what: () => boolean): Promise<void> {
-  for (const end = Date.now() + 10_000; !what(); ) {
+  for (const end = Date.now() + 60_000; !what(); ) {
     const open = app.requests
       .filter(({ socket }) => !socket.destroyed)
       .map(({ path, socket }) => `${path} ${socket.readyState}`);
-    assert.ok(Date.now() < end, `waited 10 s; still open: ${open.join(", ")}`);
+    assert.ok(Date.now() < end, `waited 60 s; of ${app.open} these are still open: ${open.join(", ")}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -260,6 +267,20 @@ for (const way of ways) {
       else assert.deepEqual(event, ["lost"]);
       second.client.socket.destroy();
       await gone(() => app.open === 0);
+    });
+
+    it("leaves the app when the client leaves before it has the answer", async () => {
+      const asked = app.requests.length;
+      leaving.length = 0;
+      for (let client = 0; client < 20; client++) {
+        const socket = connect(portOf(way), "127.0.0.1");
+        socket.on("error", () => {});
+        leaving.push(socket);
+        const head = `GET /v1.0/invoke/callee/method/leave?${client} HTTP/1.1\r\nhost: sidecar\r\nupgrade: websocket\r\n`;
+        const rest = `connection: Upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${sampleKey}\r\n\r\n`;
+        socket.write(`${head}${rest}`);
+      }
+      await gone(() => app.requests.length === asked + leaving.length && app.open === 0);
     });
 
     it("sends away whoever sends too much at once", async () => {

@@ -116,9 +116,9 @@ export async function serveNodeHttp(listen: HttpListen, handle: FetchHandler): P
           return incoming.socket.remotePort;
         },
       };
-      upgrading?.once("close", gone);
+      for (const leaves of ["end", "close"]) upgrading?.once(leaves, gone);
       const answer = await handle(request, info);
-      upgrading?.off("close", gone);
+      for (const leaves of ["end", "close"]) upgrading?.off(leaves, gone);
       if (answer instanceof UpgradeResponse && upgrading !== undefined) {
         outgoing.detachSocket(incoming.socket);
         await acceptWebSocket(answer, incoming, upgrading);

@@ -40,7 +40,9 @@ export async function openNodeWebSocket(
   maxMessageBytes: number,
 ): Promise<NodeWebSocket | undefined> {
   const accept = await acceptKey(incoming.headers["sec-websocket-key"] ?? "");
-  if (socket.destroyed) {
+  // Whoever has ended its side cannot close a WebSocket any more.
+  if (socket.destroyed || socket.readableEnded) {
+    socket.destroy();
     answer.taker.missed();
     return undefined;
   }
