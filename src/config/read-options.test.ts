@@ -244,6 +244,11 @@ test("faults have upstream's words and exit codes", () => {
       1,
     ],
     [
+      [id, "--app-port=70000"],
+      "Fatal error from runtime: error parsing app-port: 70000 is above 65535, the highest port",
+      1,
+    ],
+    [
       [id, "--app-port=3500"],
       "Fatal error from runtime: the 'dapr-http-port' argument value 3500 conflicts with 'app-port'",
       1,

@@ -22,8 +22,13 @@ export type DaprdCommand =
   | { readonly action: "help" | "version" | "buildInfo"; readonly notices: readonly string[] }
   | { readonly action: "wait"; readonly httpPort: number; readonly notices: readonly string[] };
 
+const highestPort = 65_535;
+
 function port(raw: string, sentence: string): number {
-  if (/^[+-]?\d+$/.test(raw)) return Number(raw);
+  if (/^[+-]?\d+$/.test(raw)) {
+    if (Number(raw) <= highestPort) return Number(raw);
+    throw new ConfigError("options", `${sentence}: ${raw} is above ${highestPort}, the highest port`);
+  }
   throw new ConfigError("options", `${sentence}: strconv.Atoi: parsing ${JSON.stringify(raw)}: invalid syntax`);
 }
 

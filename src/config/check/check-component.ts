@@ -45,7 +45,7 @@ function checkType(component: Component, lookup: DriverLookup, find: Find): void
     near !== undefined
       ? `did you mean ${JSON.stringify(near)}?`
       : siblings.length > 0
-        ? `known here: ${siblings.join(", ")}`
+        ? `known here: ${siblings.join(", ")}, and pluggable ones whose sockets are there`
         : `known categories: ${[...new Set(types.map((known) => known.split(".")[0]))].join(", ")}`;
   find("error", ["spec", "type"], `unknown component type ${JSON.stringify(type)}`, fix);
 }

@@ -105,7 +105,7 @@ test("types of pluggable components are known while their sockets are there", as
 `;
   assert.deepEqual(await check({ "r/a.yaml": file, "sockets/memstore.sock": "" }), []);
   assert.deepEqual(await check({ "r/a.yaml": file, "sockets/other.sock": "" }), [
-    'error r/a.yaml:6 spec.type: unknown component type "state.Memstore"; known here: state.redis',
+    'error r/a.yaml:6 spec.type: unknown component type "state.Memstore"; known here: state.redis, and pluggable ones whose sockets are there',
   ]);
 });
 
@@ -170,7 +170,7 @@ ${head("Component", "one")}spec:
     "error r/a.yaml:43 metadata.name: the Component has no name; add metadata.name",
     "error r/a.yaml:44 spec.type: the component has no type; add spec.type, for example state.sqlite",
     "error r/a.yaml:49 metadata.name: duplicate definition of Component name one (state.nothing.like.it/v1) with existing one (state.redis/v2); rename one of them, the first stands in r/a.yaml:1",
-    'error r/a.yaml:51 spec.type: unknown component type "state.nothing.like.it"; known here: state.redis',
+    'error r/a.yaml:51 spec.type: unknown component type "state.nothing.like.it"; known here: state.redis, and pluggable ones whose sockets are there',
   ]);
 });
 
