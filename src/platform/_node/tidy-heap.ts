@@ -12,7 +12,7 @@ const leastMs = 200;
 export function createTidyHeap(collect: () => unknown): TookBytes {
   let bytes = 0;
   let pieces = 0;
-  let last = 0;
+  let last = Number.NEGATIVE_INFINITY;
   let isDue = false;
   const tidy = (): void => {
     isDue = false;
