@@ -110,7 +110,7 @@ const requests: readonly (readonly [string, string, Pins<string>])[] = [
   ["unknown method", `BREW / ${head}\r\n`, { all: "200", node: "400" }],
   ["method in small letters", `get / ${head}\r\n`, { all: "200", node: "400" }],
   ["TRACE", `TRACE / ${head}\r\n`, { all: "200", node: "400" }],
-  ["CONNECT", `CONNECT a:1 ${head}\r\n`, { all: "200", node: "closed" }],
+  ["CONNECT", `CONNECT a:1 ${head}\r\n`, { all: "200", node: "400" }],
   ["no version", "GET /\r\n\r\n", { all: "400", node: "200" }],
   ["HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", { all: "200" }],
   ["HTTP/2.0 in the request line", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", { all: "400", bun: "505", node: "200" }],
