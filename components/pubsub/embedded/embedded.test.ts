@@ -228,3 +228,33 @@ test("embedded: settings that cannot work are refused with what to do", async ()
   await refused({ concurrencyMode: "both" }, "parallel, single");
   await assert.rejects(world.open("app", { path: "/no/such/folder/x.db" }), /failed to open the broker/);
 });
+
+test("embedded: a large bulk keeps its order and its bytes, whatever its messages have in common", async () => {
+  const world = embeddedWorld();
+  const app = await world.open("app", { concurrencyMode: "single" });
+  const inbox = collector();
+  const entries = Array.from({ length: 75 }, (_, index) => ({
+    entryId: String(index),
+    // Runs of many kinds: the same metadata for long, for a moment, and empty data between.
+    data: utf8.encode(index % 7 === 0 ? "" : `${index}`),
+    contentType: index === 60 ? "text/plain" : "",
+    metadata: index >= 20 && index < 25 ? { about: "x" } : ({} as Record<string, string>),
+  }));
+  assert.deepEqual(await app.bulkPublish?.("t", entries, {}, signal), []);
+  await app.subscribe({ topic: "t", metadata: {} }, inbox.handle, signal);
+  await inbox.until(entries.length);
+  assert.deepEqual(await app.bulkPublish?.("t", entries, {}, signal), []);
+  await inbox.until(2 * entries.length);
+  const seen = inbox.received.map(({ data, contentType, metadata }) => ({
+    text: new TextDecoder().decode(data),
+    contentType,
+    metadata: { ...metadata },
+  }));
+  const sent = entries.map(({ data, contentType, metadata }) => ({
+    text: new TextDecoder().decode(data),
+    contentType,
+    metadata,
+  }));
+  assert.deepEqual(seen, [...sent, ...sent]);
+  await app.close();
+});

@@ -97,6 +97,13 @@ function decodeAnswer(body: Uint8Array): { readonly status: string; readonly tra
   }
 }
 
+/** Metadata as JSON; most entries have the id of their delivery and nothing else. */
+function metadataText(metadata: Metadata): string {
+  const id = metadata[deliveryIdName];
+  if (id !== undefined && Object.keys(metadata).length === 1) return `{"${deliveryIdName}":${quote(id)}}`;
+  return encodeGoJson(metadata, { sortKeys: true });
+}
+
 /** The body of a bulk. */
 function bulkBody({ id, entries, metadata, pubsubName, topic }: BulkTopicEvent): Uint8Array {
   const pieces: Uint8Array[] = [];
@@ -111,7 +118,7 @@ function bulkBody({ id, entries, metadata, pubsubName, topic }: BulkTopicEvent):
       text = "";
     }
     const type = contentType || (isRaw ? "application/octet-stream" : cloudEventType);
-    text += `,"metadata":${encodeGoJson(own, { sortKeys: true })},"contentType":${quote(type)}},`;
+    text += `,"metadata":${metadataText(own)},"contentType":${quote(type)}},`;
   }
   if (entries.length > 0) text = text.slice(0, -1);
   const rest = encodeGoJson({ id, metadata, pubsubname: pubsubName, topic, type: "com.dapr.event.sent.bulk" });

@@ -5,6 +5,7 @@ import {
 } from "../../gen/dapr/proto/runtime/v1/appcallback_pb.ts";
 import type { SubscribeTopicEventsRequestAlpha1 } from "../../gen/dapr/proto/runtime/v1/pubsub_pb.ts";
 import type { BeginSpan } from "../../kit/call.ts";
+import { createAbortListeners } from "./abort-listeners.ts";
 import { deliveryIdName } from "./deliveries.ts";
 import { beginEventSpan } from "./event-span.ts";
 import { topicEventRequest } from "./grpc-event.ts";
@@ -42,6 +43,7 @@ class Exchange implements EventSink {
     string,
     { settle(answer: Answered): void; fail(error: Error): void; done: Promise<void> }
   >();
+  readonly #aborts = createAbortListeners();
   #wake: (() => void) | undefined;
   #end: Error | undefined;
 
@@ -62,8 +64,7 @@ class Exchange implements EventSink {
     const answer = Promise.withResolvers<Answered>();
     const done = Promise.withResolvers<void>();
     this.#waiting.set(id, { settle: answer.resolve, fail: answer.reject, done: done.promise });
-    const abort = (): void => answer.reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
+    const stopListening = this.#aborts.add(signal, () => answer.reject(signal.reason));
     try {
       const trace = beginEventSpan(this.#begin, event.event, event.topic);
       this.#outgoing.push(fields);
@@ -76,7 +77,7 @@ class Exchange implements EventSink {
       const name = status === Status.RETRY ? "RETRY status" : `unknown status ${status}`;
       throw new DeliveryError(`${name} returned from app while processing pub/sub event ${id}`);
     } finally {
-      signal.removeEventListener("abort", abort);
+      stopListening();
       this.#waiting.delete(id);
       done.resolve();
     }
