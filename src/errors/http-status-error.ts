@@ -1,6 +1,7 @@
 import { type Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
-import { grpcCodeFromHttp, httpStatusText } from "./http-status.ts";
+import { httpStatusText } from "../kit/http-status-text.ts";
+import { grpcCodeFromHttp } from "./http-status.ts";
 import { grpcCode } from "./row.ts";
 
 const longestDetail = 63;

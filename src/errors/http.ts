@@ -1,6 +1,6 @@
 import { encodeGoJson } from "../kit/go-json.ts";
+import { httpStatusText } from "../kit/http-status-text.ts";
 import { ApiError, type GivenStatus, pluggableCategory } from "./error.ts";
-import { httpStatusText } from "./http-status.ts";
 import type { ErrorDetail, ErrorRow } from "./row.ts";
 import { errorTable } from "./table.ts";
 

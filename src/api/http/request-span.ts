@@ -1,5 +1,5 @@
-import { httpStatusText } from "../../errors/http-status.ts";
 import type { Span } from "../../kit/call.ts";
+import { httpStatusText } from "../../kit/http-status-text.ts";
 import { tokenHeader } from "../../security/token.ts";
 import type { ApiRequest } from "./request.ts";
 import type { RouteGroup } from "./route.ts";

@@ -1,8 +1,8 @@
-import { httpStatusText } from "../../errors/http-status.ts";
 import type { HttpAppChannel } from "../../kit/app-channel.ts";
 import { decodeUtf8 } from "../../kit/bytes.ts";
 import type { Trace } from "../../kit/call.ts";
 import { readBody } from "../../kit/http-message.ts";
+import { httpStatusText } from "../../kit/http-status-text.ts";
 import { describeEvent, traceOfEvent } from "./event-trace.ts";
 import { type BindingApp, EventError, type TraceBelow } from "./ports.ts";
 

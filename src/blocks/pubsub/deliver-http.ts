@@ -1,4 +1,3 @@
-import { httpStatusText } from "../../errors/http-status.ts";
 import type { HttpAppChannel } from "../../kit/app-channel.ts";
 import { encodeBase64 } from "../../kit/base64.ts";
 import { concatBytes, decodeUtf8, encodeUtf8 } from "../../kit/bytes.ts";
@@ -6,6 +5,7 @@ import type { BeginSpan, Trace } from "../../kit/call.ts";
 import { decodeGoJson, encodeGoJson } from "../../kit/go-json.ts";
 import { decodeGoShape, goShape } from "../../kit/go-shape.ts";
 import type { HttpReply } from "../../kit/http-message.ts";
+import { httpStatusText } from "../../kit/http-status-text.ts";
 import { cloudEventType } from "./content-type.ts";
 import { deliveryIdName } from "./deliveries.ts";
 import { discoverHttp } from "./discover-http.ts";

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { httpStatusText } from "../../errors/http-status.ts";
 import { firstValue } from "../../kit/grpc/metadata.ts";
+import { httpStatusText } from "../../kit/http-status-text.ts";
 import type { HeaderList } from "../../platform/types.ts";
 
 /** Why a call failed. `sent` false: no byte of the request can have reached the peer, so that it is safe to call again. */

@@ -1,50 +1,4 @@
-/** The phrase behind a status, as Go's server writes it. */
-const phrases: Readonly<Record<number, string>> = {
-  100: "Continue",
-  101: "Switching Protocols",
-  200: "OK",
-  201: "Created",
-  202: "Accepted",
-  203: "Non-Authoritative Information",
-  204: "No Content",
-  205: "Reset Content",
-  206: "Partial Content",
-  207: "Multi-Status",
-  300: "Multiple Choices",
-  301: "Moved Permanently",
-  302: "Found",
-  303: "See Other",
-  304: "Not Modified",
-  307: "Temporary Redirect",
-  308: "Permanent Redirect",
-  400: "Bad Request",
-  401: "Unauthorized",
-  402: "Payment Required",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  406: "Not Acceptable",
-  408: "Request Timeout",
-  409: "Conflict",
-  410: "Gone",
-  411: "Length Required",
-  412: "Precondition Failed",
-  413: "Request Entity Too Large",
-  415: "Unsupported Media Type",
-  417: "Expectation Failed",
-  422: "Unprocessable Entity",
-  423: "Locked",
-  425: "Too Early",
-  428: "Precondition Required",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  505: "HTTP Version Not Supported",
-};
+import { httpStatusText } from "../../kit/http-status-text.ts";
 
 /** Names that nearly every answer has; others are put in this form one by one. */
 const wireNames: Readonly<Record<string, string>> = {
@@ -78,7 +32,7 @@ export function answerHead(
   afterwards: Afterwards,
   date: string,
 ): string {
-  let text = `HTTP/1.1 ${status} ${phrases[status] ?? `status code ${status}`}\r\n`;
+  let text = `HTTP/1.1 ${status} ${httpStatusText(status) || `status code ${status}`}\r\n`;
   let hasDate = false;
   for (let at = 0; at < lines.length; at += 2) {
     const name = lines[at] as string;
@@ -103,7 +57,7 @@ export function upgradeHead(accept: string, lines: readonly string[]): string {
 
 /** compat: what Go's server answers to a request that it does not understand; the connection ends. */
 export function refusalText(status: number, reason: string): string {
-  const phrase = `${status} ${phrases[status]}`;
+  const phrase = `${status} ${httpStatusText(status)}`;
   const body = reason === "" || status === 431 ? phrase : `${phrase}: ${reason}`;
   return `HTTP/1.1 ${phrase}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${body}`;
 }

@@ -103,6 +103,18 @@ test("an answer has its length, the date, and the handler's lines in Go's form",
   );
 });
 
+test("every status that the API answers has its phrase, and others are told by number", () => {
+  for (const [status, line] of [
+    [416, "416 Requested Range Not Satisfiable"],
+    [507, "507 Insufficient Storage"],
+    [599, "599 status code 599"],
+  ] as const) {
+    const { seen, send } = connect(() => text(status, "x"));
+    send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert.equal(seen.sent.split("\r\n")[0], `HTTP/1.1 ${line}`);
+  }
+});
+
 test("204 has no length, HEAD has the length and no body, large bodies follow their header", () => {
   const big = "b".repeat(5000);
   const by: Record<string, PlainAnswer> = { "/204": { status: 204, lines: [], body: null }, "/big": text(200, big) };
