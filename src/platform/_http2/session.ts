@@ -8,7 +8,7 @@ import { HpackEncoder } from "./hpack-encoder.ts";
 import type { HuffmanTable } from "./huffman.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import { SendQueue } from "./send-queue.ts";
-import { Http2Stream, lostCode, type StreamEvents, type StreamHost, streamWindow } from "./stream.ts";
+import { Http2Stream, type StreamEvents, type StreamHost, streamWindow } from "./stream.ts";
 
 const mostStreams = 100_000;
 const mostWaiting = 1024 * 1024;
@@ -187,8 +187,8 @@ export class Http2Session implements StreamHost {
     this.writer.flush();
     this.#options.transport.end();
     this.writer.close();
-    for (const { stream } of this.#unopened.splice(0)) stream.lose(lostCode, this.failure);
-    for (const stream of [...this.streams.values()]) stream.lose(lostCode, this.failure);
+    for (const { stream } of this.#unopened.splice(0)) stream.lose(errorCode.cancel, this.failure);
+    for (const stream of [...this.streams.values()]) stream.lose(errorCode.cancel, this.failure);
     this.streams.clear();
   }
 

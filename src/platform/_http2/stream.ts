@@ -1,5 +1,4 @@
 import type { HeaderList } from "../types.ts";
-import { errorCode } from "./frame.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 
 /** What one stream may send before it was read. */
@@ -256,6 +255,3 @@ export class Http2Stream {
     this.#end();
   }
 }
-
-/** A code for a stream whose connection is gone. */
-export const lostCode = errorCode.cancel;

@@ -8,8 +8,8 @@ import { serveBunHttp2 } from "./http2-server-bun.ts";
 
 /**
  * HTTP/2 in the clear over Bun's own sockets, with a codec of ours.
- * portable: `node:http2` and `node:net` of Bun are a third of the time to start and 5 MB, need twice the CPU for a call, and hold a
- * stream's data back behind another's flow control (oven-sh/bun#43422). With TLS they serve on, because only they verify names.
+ * portable: loading `node:net` takes a good part of the time to start on Bun, and its `node:http2` holds a stream's data back behind
+ * another's flow control (oven-sh/bun#43422). With TLS they serve on, because only they verify names.
  */
 export function createBunHttp2(tookBytes: TookBytes): Required<Pick<Platform, "serveHttp2" | "connectHttp2">> {
   let table: HuffmanTable | undefined;

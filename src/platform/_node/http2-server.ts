@@ -1,5 +1,5 @@
 import type { Http2SecureServer, Http2Server, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
-import type { AddressInfo, Server, Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Http2Listen, Listener, StreamHandler } from "../types.ts";
 import { plainAddress } from "./address.ts";
@@ -46,18 +46,6 @@ function openServer(listen: Http2Listen): Http2Server | Http2SecureServer {
     rejectUnauthorized: listen.tls.requireClientCert ?? false,
     minVersion: "TLSv1.2",
     ALPNProtocols: ["h2"],
-  });
-}
-
-/**
- * A plain listener that makes the HTTP/2 server at its first connection.
- * portable: on Bun `node:http2` is a third of the time to start and 2 MB, which a sidecar that nobody calls over gRPC does without.
- */
-function lateServer(open: () => Http2Server | Http2SecureServer): Server {
-  let server: Http2Server | Http2SecureServer | undefined;
-  return process.getBuiltinModule("node:net").createServer({ noDelay: true }, (socket) => {
-    server ??= open();
-    server.emit("connection", socket);
   });
 }
 
@@ -118,8 +106,7 @@ export async function serveHttp2(listen: Http2Listen, handle: StreamHandler): Pr
     });
     return server;
   }
-  const open = (): Http2Server | Http2SecureServer => withHandlers(openServer(listen));
-  const server = listen.tls === undefined && process.versions.bun !== undefined ? lateServer(open) : open();
+  const server = withHandlers(openServer(listen));
 
   if (listen.path !== undefined) await prepareSocketPath(listen.path);
   await new Promise<void>((resolve, reject) => {
