@@ -1,18 +1,8 @@
+import { verbNames } from "../../kit/peer-wire/verb-names.ts";
 import type { ConfigurationManifest } from "../resource/configuration.ts";
 import type { Find } from "./finder.ts";
 
-const verbs: ReadonlySet<string> = new Set([
-  "*",
-  "GET",
-  "HEAD",
-  "POST",
-  "PUT",
-  "DELETE",
-  "CONNECT",
-  "OPTIONS",
-  "TRACE",
-  "PATCH",
-]);
+const verbs: ReadonlySet<string> = new Set(["*", ...verbNames.slice(1)]);
 
 /** Finds actions that deny although they do not say so, and verbs that no request has. */
 export function checkAccessControl(control: ConfigurationManifest["spec"]["accessControl"], find: Find): void {
