@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Finished, run, tool } from "./shell.ts";
-import { countTests } from "./test-report.ts";
+import { type Finished, root, run, tool } from "./shell.ts";
+import { countTests, readFailures, readStrayErrors, type TestFailure } from "./test-report.ts";
 
 /** What one runtime's test run gave. */
 export interface TestRun {
@@ -13,6 +13,7 @@ export interface TestRun {
   readonly seconds: number;
   /** What the runner wrote, when something failed. */
   readonly output: string;
+  readonly failures: readonly TestFailure[];
 }
 
 export type TestRuntime = "bun" | "deno" | "node";
@@ -59,6 +60,18 @@ export function deathNote(runtime: TestRuntime, { code, signal, seconds, isLate,
   return `${runtime} ${end} after ${seconds.toFixed(0)} s${why}, and its report names no failed test. ${words}\n`;
 }
 
+/** Where runners name a file from the machine's root, the name that it has here. */
+const inTree = (failure: TestFailure): TestFailure => ({
+  ...failure,
+  where: failure.where.replace(/^\/+/, "/").replace(`${root}/`, "").replace(/^\.\//, ""),
+});
+
+/** The first line of what a runner left, which tells how it ended, and the last ones. */
+function lastWords(output: string): string[] {
+  const [first = "", ...rest] = output.trimEnd().split("\n");
+  return [first, ...rest.slice(-12)];
+}
+
 async function runPart(
   runtime: TestRuntime,
   files: readonly string[],
@@ -70,11 +83,15 @@ async function runPart(
     const report = join(folder, "report.xml");
     const [program, args] = commandOf(runtime, files, jobs, report);
     const finished = await run(program, args, { quiet: true, env, limitSeconds });
-    const counts = countTests(existsSync(report) ? readFileSync(report, "utf8") : "");
-    if (finished.code === 0) return { runtime, ...counts, seconds: finished.seconds, output: "" };
+    const text = existsSync(report) ? readFileSync(report, "utf8") : "";
+    const counts = countTests(text);
+    const { seconds } = finished;
+    if (finished.code === 0) return { runtime, ...counts, seconds, output: "", failures: [] };
     const hasDied = counts.failed === 0;
     const output = hasDied ? deathNote(runtime, finished) : finished.output;
-    return { runtime, ...counts, failed: hasDied ? 1 : counts.failed, seconds: finished.seconds, output };
+    const failures = [...readFailures(text), ...readStrayErrors(finished.output)].map(inTree);
+    if (failures.length === 0) failures.push({ where: "", name: "the runner", error: lastWords(output) });
+    return { runtime, ...counts, failed: hasDied ? 1 : counts.failed, seconds, output, failures };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -87,6 +104,7 @@ const add = (left: TestRun, right: TestRun): TestRun => ({
   skipped: left.skipped + right.skipped,
   seconds: left.seconds + right.seconds,
   output: left.output + right.output,
+  failures: [...left.failures, ...right.failures],
 });
 
 /**
@@ -100,7 +118,7 @@ export async function runTests(
 ): Promise<TestRun> {
   const { alone = () => false } = options;
   const env = { NO_COLOR: "1", DENO_JOBS: String(together), ...options.env };
-  let result: TestRun = { runtime, passed: 0, failed: 0, skipped: 0, seconds: 0, output: "" };
+  let result: TestRun = { runtime, passed: 0, failed: 0, skipped: 0, seconds: 0, output: "", failures: [] };
   for (const jobs of [together, 1]) {
     const part = files.filter((file) => alone(file) === (jobs === 1));
     if (part.length === 0) continue;

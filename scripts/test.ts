@@ -3,13 +3,14 @@ import { join, relative } from "node:path";
 import { type Backend, type BackendName, requiresBackends, startBackend } from "./backends.ts";
 import { build } from "./build.ts";
 import { root, run } from "./shell.ts";
+import { type TestFailure, tellFailures } from "./test-report.ts";
 import { runTests, type TestRun, type TestRuntime } from "./test-runs.ts";
 
 /**
  * Runs every test: the gate, then unit, conformance, wire and platform suites on Bun, Deno and Node, then the end-to-end
  * tests on the compiled executable (README's first command is one of them), and the sample from source on Deno and Node. Words on the command
  * line choose parts. Fails when anything failed, when a runtime passes fewer than 95 % of Bun's tests, or, where CI is
- * "true", when a server that tests need is missing.
+ * "true", when a server that tests need is missing; its last lines name what failed.
  */
 const started = performance.now();
 const share = 0.95;
@@ -42,6 +43,8 @@ if (unknown.length > 0) {
 const wants = (...some: string[]): boolean => only.length === 0 || some.some((part) => only.includes(part));
 const table: { readonly part: string; readonly run: TestRun }[] = [];
 const missing: string[] = [];
+/** What failed without being a test. */
+const refusals: { readonly suite: string; readonly failures: readonly TestFailure[] }[] = [];
 let failed = false;
 
 function report(part: string, result: TestRun): void {
@@ -71,13 +74,22 @@ async function startBackends(): Promise<{ readonly env: Record<string, string>; 
 async function runSample(runtime: string): Promise<TestRun> {
   const args = ["scripts/quickstart.ts", "--runtime", runtime];
   const { code, output, seconds } = await run(process.execPath, args, { quiet: true, limitSeconds: 300 });
-  const passed = code === 0 ? 1 : 0;
-  return { runtime: "sample", passed, failed: 1 - passed, skipped: 0, seconds, output: passed === 1 ? "" : output };
+  if (code === 0) return { runtime: "sample", passed: 1, failed: 0, skipped: 0, seconds, output: "", failures: [] };
+  const error = output.trimEnd().split("\n").slice(-10);
+  const failures = [{ where: "scripts/quickstart.ts", name: `ended with exit code ${code}`, error }];
+  return { runtime: "sample", passed: 0, failed: 1, skipped: 0, seconds, output, failures };
 }
 
 if (wants("check")) {
   const gate = await run(process.execPath, ["scripts/check.ts", "--no-tests"]);
   failed ||= gate.code !== 0;
+  if (gate.code !== 0) {
+    const error = gate.output.trimEnd().split("\n").slice(-10);
+    refusals.push({
+      suite: "check",
+      failures: [{ where: "scripts/check.ts", name: `ended with exit code ${gate.code}`, error }],
+    });
+  }
 }
 if (wants("e2e")) console.log(`built ${await build(undefined, join(root, "dist", "pillion"))}`);
 
@@ -117,6 +129,9 @@ if (missing.length > 0) {
 const total = (field: "passed" | "failed" | "skipped"): number =>
   table.reduce((sum, { run: result }) => sum + result[field], 0);
 failed ||= total("failed") > 0;
+const suites = [...refusals, ...table.map(({ part, run: { failures } }) => ({ suite: part, failures }))];
+const told = tellFailures(suites);
+if (told.length > 0) console.log(`\n${told.join("\n")}`);
 const outcome = failed ? "FAILED" : "ok";
 const seconds = ((performance.now() - started) / 1000).toFixed(0);
 console.log(
