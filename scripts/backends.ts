@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
+import { freePort } from "./free-ports.ts";
 
 /** Servers that tests run against. */
 export type BackendName = "redis" | "etcd" | "nats" | "mosquitto";
@@ -147,23 +147,6 @@ function install(recipe: Recipe): string | undefined {
   const apt = (...args: string[]) => spawnSync("apt-get", args, { env, stdio: "ignore" }).status === 0;
   const get = () => apt("install", "-y", "--no-install-recommends", recipe.package);
   return get() || (apt("update") && get()) ? find(recipe.program) : undefined;
-}
-
-/**
- * A port that is free at this moment, below those that systems give to outgoing connections: one of those could be taken before the
- * server has it.
- */
-export async function freePort(below = 32_000): Promise<number> {
-  for (let tries = 0; tries < 1_000; tries++) {
-    const port = randomInt(10_240, below);
-    const isFree = await new Promise<boolean>((resolve) => {
-      const server = createServer();
-      server.once("error", () => resolve(false));
-      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-    });
-    if (isFree) return port;
-  }
-  throw new Error(`no port below ${below} is free`);
 }
 
 function answers(port: number): Promise<boolean> {

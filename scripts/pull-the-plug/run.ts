@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePorts } from "../free-ports.ts";
 import { checkOrders, type Verdict } from "./check.ts";
-import { createPlug, freePorts, type Moment } from "./plug.ts";
+import { createPlug, type Moment } from "./plug.ts";
 import { type Handling, orderName, startOrders, startShipping } from "./services.ts";
 
 export interface PullOptions {

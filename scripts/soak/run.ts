@@ -2,8 +2,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Random } from "../../src/kit/random.ts";
 import { createSeededRandom } from "../../src/kit/seeded-random.ts";
+import { freePorts } from "../free-ports.ts";
 import { type CallRecord, makeCall } from "./calls.ts";
-import { defineProgram, freePorts, type Holdings, holdingsOf, type Program, untilHealthy } from "./processes.ts";
+import { defineProgram, type Holdings, holdingsOf, type Program, untilHealthy } from "./processes.ts";
 import { type Relay, startRelay } from "./relay.ts";
 import { judgeCalls, readRetries, readWritten, slopePerMinute } from "./verdict.ts";
 

@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { component, freePorts } from "../harness/daprd-process.ts";
+import { freePorts } from "../../scripts/free-ports.ts";
+import { component } from "../harness/daprd-process.ts";
 import { appScript, node, pillion, startRun } from "../harness/pillion.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";
 

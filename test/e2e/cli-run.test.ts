@@ -5,7 +5,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { component, freePorts } from "../harness/daprd-process.ts";
+import { freePorts } from "../../scripts/free-ports.ts";
+import { component } from "../harness/daprd-process.ts";
 import { appScript, isAlive, node, pillion, startRun, until } from "../harness/pillion.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { component, freePorts } from "../harness/daprd-process.ts";
+import { freePorts } from "../../scripts/free-ports.ts";
+import { component } from "../harness/daprd-process.ts";
 import { appScript, isAlive, node, pillion, startRun, until } from "../harness/pillion.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";
 

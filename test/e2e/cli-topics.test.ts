@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { freePorts } from "../harness/daprd-process.ts";
+import { freePorts } from "../../scripts/free-ports.ts";
 import { appScript, node, pillion, startRun, until } from "../harness/pillion.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";
 

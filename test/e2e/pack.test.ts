@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { freePorts } from "../harness/daprd-process.ts";
+import { freePorts } from "../../scripts/free-ports.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");

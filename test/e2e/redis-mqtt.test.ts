@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CommunicationProtocolEnum, DaprClient, DaprPubSubStatusEnum, DaprServer, LogLevel } from "@dapr/dapr";
-import { type BackendName, type BackendOptions, freePort, startBackend } from "../../scripts/backends.ts";
+import { type BackendName, type BackendOptions, startBackend } from "../../scripts/backends.ts";
+import { freePort } from "../../scripts/free-ports.ts";
 import { component, startDaprd } from "../harness/daprd-process.ts";
 import { until } from "../harness/pillion.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";

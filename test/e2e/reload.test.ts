@@ -4,7 +4,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { component, type DaprdProcess, freePorts, startDaprd } from "../harness/daprd-process.ts";
+import { freePorts } from "../../scripts/free-ports.ts";
+import { component, type DaprdProcess, startDaprd } from "../harness/daprd-process.ts";
 import { appScript, node, startRun, until } from "../harness/pillion.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";
 

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type DaprdProcess, freePorts, startDaprd } from "./daprd-process.ts";
+import { freePorts } from "../../scripts/free-ports.ts";
+import { type DaprdProcess, startDaprd } from "./daprd-process.ts";
 import { startRun, until } from "./pillion.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 

@@ -1,29 +1,14 @@
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { freePorts } from "../../scripts/free-ports.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 /** The compiled executable that the build wrote; PILLION_EXECUTABLE names another. */
 export const executable =
   process.env["PILLION_EXECUTABLE"] ?? join(dirname(fileURLToPath(import.meta.url)), "../../dist/pillion");
-
-/** Ports that were free a moment ago. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.once("listening", () => resolve((server.address() as { port: number }).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 export interface DaprdSettings {
   readonly appId?: string;

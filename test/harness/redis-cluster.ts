@@ -1,5 +1,6 @@
 import { createClient } from "redis";
-import { type Backend, freePort, startBackend } from "../../scripts/backends.ts";
+import { type Backend, startBackend } from "../../scripts/backends.ts";
+import { freePort } from "../../scripts/free-ports.ts";
 
 /** Sends one command to a server and gives the answer as text. */
 export async function redisCommand(server: Pick<Backend, "address">, ...args: string[]): Promise<string> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freePort, startBackend } from "../../../scripts/backends.ts";
+import { startBackend } from "../../../scripts/backends.ts";
+import { freePort } from "../../../scripts/free-ports.ts";
 import type { Binding, BindingEvent } from "../../../src/driver/bindings.ts";
 import { createVirtualClock } from "../../../src/kit/virtual-clock.ts";
 import { bindingConformance } from "../../../test/conformance/bindings.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { createClient } from "redis";
-import { freePort, testBackend } from "../../../scripts/backends.ts";
+import { testBackend } from "../../../scripts/backends.ts";
+import { freePort } from "../../../scripts/free-ports.ts";
 import type { Binding, BindingRequest } from "../../../src/driver/bindings.ts";
 import { bindingConformance } from "../../../test/conformance/bindings.ts";
 import { driverContext } from "../../../test/harness/driver-context.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Backend, freePort, startBackend } from "../../../scripts/backends.ts";
+import { type Backend, startBackend } from "../../../scripts/backends.ts";
+import { freePort } from "../../../scripts/free-ports.ts";
 import type { Delivery, PubSub } from "../../../src/driver/pubsub.ts";
 import { collector } from "../../../test/conformance/pubsub.ts";
 import { driverContext } from "../../../test/harness/driver-context.ts";

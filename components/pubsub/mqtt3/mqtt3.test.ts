@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { freePort, startBackend } from "../../../scripts/backends.ts";
+import { startBackend } from "../../../scripts/backends.ts";
+import { freePort } from "../../../scripts/free-ports.ts";
 import type { Delivery, IncomingMessage, PubSub } from "../../../src/driver/pubsub.ts";
 import { collector, pubsubConformance } from "../../../test/conformance/pubsub.ts";
 import { driverContext } from "../../../test/harness/driver-context.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createClient } from "redis";
-import { freePort, startBackend, testBackend } from "../../../scripts/backends.ts";
+import { startBackend, testBackend } from "../../../scripts/backends.ts";
+import { freePort } from "../../../scripts/free-ports.ts";
 import type { StateGet, StateOperation, StateSet, StateStore } from "../../../src/driver/state.ts";
 import { stateConformance } from "../../../test/conformance/state.ts";
 import { driverContext } from "../../../test/harness/driver-context.ts";
