@@ -7,6 +7,8 @@ export interface Moment {
   readonly undelivered: number;
   /** Handed out by this very process and not done. */
   readonly inFlight: number;
+  /** Handed out and not done, by whichever process. */
+  readonly open: number;
 }
 
 /** The only process: it can be looked at while it stands still, and killed. */
@@ -34,7 +36,8 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const momentSql = `SELECT
   (SELECT count(*) FROM pubsub_message m JOIN pubsub_group g ON g.topic = m.topic WHERE m.seq > g.cursor) AS undelivered,
   (SELECT count(*) FROM pubsub_delivery WHERE owner = (
-    SELECT id FROM pubsub_owner ORDER BY lease_until DESC LIMIT 1)) AS inFlight`;
+    SELECT id FROM pubsub_owner ORDER BY lease_until DESC LIMIT 1)) AS inFlight,
+  (SELECT count(*) FROM pubsub_delivery) AS open`;
 
 function look(path: string): Moment {
   const database = new Database(path, { readonly: true });

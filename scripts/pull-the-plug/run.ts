@@ -117,11 +117,11 @@ export async function pullThePlug(options: PullOptions): Promise<Verdict> {
   }
   await arrivals;
 
-  // Drained: nothing waits, nothing is in flight, and the apps have nothing in hand.
+  // Drained: nothing waits, not for the end of a dead process's lease either, and the apps have nothing in hand.
   for (let quiet = 0, end = Date.now() + 20_000; quiet < 3 && Date.now() < end; ) {
     await pause(200);
     const { moment } = await plug.pullIf(() => false);
-    const isQuiet = moment.undelivered + moment.inFlight + first.inHand + second.inHand === 0;
+    const isQuiet = moment.undelivered + moment.open + first.inHand + second.inHand === 0;
     quiet = isQuiet ? quiet + 1 : 0;
   }
   await plug.stop();
