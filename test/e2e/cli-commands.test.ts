@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { freePorts } from "../../scripts/free-ports.ts";
 import { component } from "../harness/daprd-process.ts";
-import { appScript, node, pillion, startRun } from "../harness/pillion.ts";
+import { appScript, node, pillion, startRun, until } from "../harness/pillion.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";
 
 test("the overview names every command, and each explains itself with examples", () => {
@@ -122,8 +122,12 @@ test("list, stop, invoke and logs of what is running, and of what is not", async
   ]);
   assert.match(pillion(["list", "-o", "yaml"], { dataDir }).stdout, /^- appId: orders\n {2}httpPort: \d+\n/);
   assert.match(pillion(["logs", "order"], { dataDir }).stderr, /there are no logs of app "order"/);
+  // Lines are in the file a moment after they are on the screen.
+  await until("the app's log", () => pillion(["logs", "orders", "--app"], { dataDir }).stdout !== "");
   assert.equal(pillion(["logs", "orders", "--app"], { dataDir }).stdout, "started orders\n");
-  assert.match(pillion(["logs", "orders", "--runtime"], { dataDir }).stdout, /msg="app id: orders"/);
+  await until("the runtime's log", () =>
+    /msg="app id: orders"/.test(pillion(["logs", "orders", "--runtime"], { dataDir }).stdout),
+  );
   assert.match(pillion(["stop", "-a", "orders"], { dataDir }).stdout, /app stopped successfully: orders/);
   assert.equal(await run.exited, 0);
   assert.match(pillion(["logs", "orders"], { dataDir }).stdout, /received SIGTERM\n/);

@@ -7,7 +7,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { freePorts } from "../../scripts/free-ports.ts";
 import { component } from "../harness/daprd-process.ts";
-import { appScript, isAlive, node, pillion, startRun, until } from "../harness/pillion.ts";
+import { appScript, isAlive, node, type PillionRun, pillion, startRun, until } from "../harness/pillion.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";
 
 interface Metadata {
@@ -19,8 +19,9 @@ interface Metadata {
 const metadataOf = async (url: string): Promise<Metadata> =>
   (await (await fetch(`${url}/v1.0/metadata`)).json()) as Metadata;
 
-/** The processes of an app that has a child. */
-const pidsOf = (log: string): number[] => (/pids (\d+) (\d+)/.exec(log) ?? []).slice(1).map(Number);
+/** The processes of an app that has a child, when it has said which. */
+const pidsOf = async (run: PillionRun): Promise<number[]> =>
+  (await run.matched(/pids (\d+) (\d+)\n/)).slice(1).map(Number);
 
 test("an app runs beside its sidecar, with upstream's variables, lines and metadata", async () => {
   const [port = 0] = await freePorts(1);
@@ -30,7 +31,7 @@ test("an app runs beside its sidecar, with upstream's variables, lines and metad
   const url = await run.ready("orders");
   await run.printed("You're up and running! Both Dapr and your app logs will appear here.");
   const [listed] = run.list();
-  const env = /^== APP == env (.*)$/m.exec(run.logs())?.[1] ?? "";
+  const [, env = ""] = await run.matched(/^== APP == env (.*)\n/m);
   const variables = Object.fromEntries(env.split(" ").map((pair) => pair.split("=")));
   assert.deepEqual(Object.keys(variables), [
     "APP_CHANNEL_ADDRESS",
@@ -118,7 +119,7 @@ test("an app that does not listen to signals is killed after the grace period", 
     { env: { ON_SIGNAL: "ignore", GRANDCHILD: "1" } },
   );
   await run.ready("deaf");
-  const pids = pidsOf(run.logs());
+  const pids = await pidsOf(run);
   assert.equal(await run.stop(), 0);
   assert.match(run.logs(), /received SIGINT/);
   assert.match(run.logs(), /app "deaf" did not end within 1 s and was killed/);
@@ -134,7 +135,7 @@ test("a second Ctrl+C ends everything at once", async () => {
     },
   );
   await run.ready("deaf");
-  const pids = pidsOf(run.logs());
+  const pids = await pidsOf(run);
   run.signal("SIGINT");
   run.signal("SIGINT");
   await run.printed("received SIGINT");
@@ -151,7 +152,7 @@ test("kill -9 of the runtime ends its app and what that started within two secon
     env: { ON_SIGNAL: "ignore", GRANDCHILD: "1" },
   });
   await run.ready("orphan");
-  const pids = pidsOf(run.logs());
+  const pids = await pidsOf(run);
   assert.equal(pids.filter(isAlive).length, 2);
   run.signal("SIGKILL");
   await run.exited;

@@ -28,12 +28,11 @@ for (const mode of ["one process", "--process-per-app"]) {
     const { path } = await threeApps({ common, b: "    env: {GRANDCHILD: 1}\n" });
     using run = startRun(["-f", ".", ...(mode.startsWith("--") ? [mode] : [])], { cwd: path });
     const urls = await Promise.all(["a", "b", "c"].map((id) => run.ready(id)));
-    const log = run.logs();
-    assert.match(log, /^APP ID +HTTP +GRPC +METRICS +APP$/m);
+    await run.matched(/^APP ID +HTTP +GRPC +METRICS +APP\n/m);
     for (const [index, id] of ["a", "b", "c"].entries()) {
-      assert.match(log, new RegExp(`^${id} +${urls[index]} `, "m"));
-      assert.match(log, new RegExp(`Validating config and starting app "${id}"\n`));
-      assert.match(log, new RegExp(`Started Dapr with app id "${id}"\\. HTTP Port: \\d+\\. gRPC Port: \\d+\n`));
+      await run.matched(new RegExp(`^${id} +${urls[index]} `, "m"));
+      await run.matched(new RegExp(`Validating config and starting app "${id}"\n`));
+      await run.matched(new RegExp(`Started Dapr with app id "${id}"\\. HTTP Port: \\d+\\. gRPC Port: \\d+\n`));
       await run.printed(`== APP - ${id} == started ${id}`);
     }
     assert.doesNotMatch(run.logs(), /level=info/);
@@ -43,8 +42,9 @@ for (const mode of ["one process", "--process-per-app"]) {
     const [appLog = "", runtimeLog = ""] = readdirSync(join(path, "a/.dapr/logs")).sort();
     assert.match(appLog, /^a_app_\d{14}\.log$/);
     assert.match(runtimeLog, /^a_daprd_\d{14}\.log$/);
-    assert.match(readFileSync(join(path, "a/.dapr/logs", appLog), "utf8"), /^started a\n/);
-    assert.match(readFileSync(join(path, "a/.dapr/logs", runtimeLog), "utf8"), /msg="app id: a"/);
+    const logged = (name: string): string => readFileSync(join(path, "a/.dapr/logs", name), "utf8");
+    await until("the app's lines in its file", () => /^started a\n/.test(logged(appLog)));
+    await until("the runtime's lines in its file", () => /msg="app id: a"/.test(logged(runtimeLog)));
     for (const [from, to] of [
       [0, "b"],
       [1, "c"],
@@ -56,8 +56,7 @@ for (const mode of ["one process", "--process-per-app"]) {
 
     assert.equal((await fetch(`${urls[1]}/v1.0/shutdown`, { method: "POST" })).status, 204);
     await until("b to be gone", () => run.list().length === 2);
-    const pids = (/== APP - b == pids (\d+) (\d+)/.exec(run.logs()) ?? []).slice(1).map(Number);
-    assert.equal(pids.length, 2);
+    const pids = (await run.matched(/== APP - b == pids (\d+) (\d+)\n/)).slice(1).map(Number);
     await until("b's processes to be gone", () => !pids.some(isAlive));
     const answer = await fetch(`${urls[0]}/v1.0/invoke/c/method/x`);
     assert.equal(answer.status, 200);
@@ -150,6 +149,7 @@ test("kill -9 of a run of several apps ends all of them", async () => {
   const { path } = await threeApps({ common: "common:\n  env: {GRANDCHILD: 1, ON_SIGNAL: ignore}\n" });
   using run = startRun(["-f", path]);
   for (const id of ["a", "b", "c"]) await run.ready(id);
+  await until("the whole lines", () => run.logs().match(/ == pids \d+ \d+\n/g)?.length === 3);
   const pids = [...run.logs().matchAll(/pids (\d+) (\d+)/g)].flatMap((match) => [Number(match[1]), Number(match[2])]);
   assert.equal(pids.filter(isAlive).length, 6);
   run.signal("SIGKILL");

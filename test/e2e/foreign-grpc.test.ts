@@ -8,7 +8,7 @@ import { hostPlatform } from "../harness/host-platform.ts";
 import { describeProbe, type Probe, type ProbeInit } from "../harness/probe-service.ts";
 
 const service = foreignProbe();
-const seen = { cancelled: () => {}, deadline: 0, made: 0 };
+const seen = { arrived: () => {}, cancelled: () => {}, deadline: 0, made: 0 };
 const unlimited = { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 };
 
 /** The app, on the foreign library. */
@@ -33,6 +33,7 @@ async function startApp(): Promise<{ readonly server: Server; readonly port: num
       const deadline = call.getDeadline();
       seen.deadline = typeof deadline === "number" ? deadline : deadline.getTime();
       call.on("cancelled", () => seen.cancelled());
+      seen.arrived();
       if (fail > 0) reply({ code: fail, details: "failed as asked: é %", metadata: trailer });
       else if (n > 0) setTimeout(() => reply(null, { data }, trailer), n);
       else reply(null, { data: size > 0 ? new Uint8Array(size) : data }, trailer);
@@ -213,8 +214,11 @@ for (const way of pairWays) {
       const cancelled = new Promise<void>((resolve) => {
         seen.cancelled = resolve;
       });
+      const arrived = new Promise<void>((resolve) => {
+        seen.arrived = resolve;
+      });
       const { call, answer } = unary({ n: 20_000 });
-      setTimeout(() => call.cancel(), 200);
+      void arrived.then(() => call.cancel());
       assert.equal((await fails(answer)).code, grpc.status.CANCELLED);
       await cancelled;
       const stopped = new Promise<void>((resolve) => {

@@ -67,6 +67,7 @@ test("of three apps in one process a change restarts the sidecar that it belongs
     assert.equal(answer.status, 200, `${to}: ${answer.status}`);
     return (await answer.json()) as { app: string; pid: number };
   };
+  await until("the apps' processes to be listed", () => run.list().every(({ appPid }) => appPid > 0));
   const before = run.list().map(({ appId, httpPort, daprdPid, appPid }) => ({ appId, httpPort, daprdPid, appPid }));
   for (const url of [a, b, c]) await save(url, "kept");
   const { pid } = await invoke(a, "b");

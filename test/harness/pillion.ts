@@ -79,6 +79,8 @@ export interface PillionRun extends Disposable {
   logs(): string;
   /** Resolves when the text has been printed; rejects with the log when the process ends without. */
   printed(text: string, times?: number): Promise<void>;
+  /** Resolves with the match when what has been printed has it; rejects with the log when the process ends without. */
+  matched(pattern: RegExp): Promise<RegExpExecArray>;
   /** The apps that it, and others of its data folder, serve. */
   list(): readonly Listed[];
   /** Address of the HTTP API of an app of its data folder, once that is listed. */
@@ -117,6 +119,18 @@ export function startRun(args: readonly string[], settings: PillionSettings = {}
       resolve(code);
     });
   });
+  const wait = <T>(what: string, find: () => T | null): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const check = (): void => {
+        const found = find();
+        if (found !== null) {
+          waiting.delete(check);
+          resolve(found);
+        } else if (isOver) reject(new Error(`the run ended without printing ${what}:\n${output}`));
+      };
+      waiting.add(check);
+      check();
+    });
   const list = (): readonly Listed[] => {
     const { stdout } = pillion(["list", "-o", "json"], { dataDir });
     return JSON.parse(stdout) as Listed[];
@@ -133,16 +147,8 @@ export function startRun(args: readonly string[], settings: PillionSettings = {}
     exited,
     logs: () => output,
     printed: (text, times = 1) =>
-      new Promise((resolve, reject) => {
-        const check = (): void => {
-          if (output.split(text).length > times) {
-            waiting.delete(check);
-            resolve();
-          } else if (isOver) reject(new Error(`the run ended without printing ${JSON.stringify(text)}:\n${output}`));
-        };
-        waiting.add(check);
-        check();
-      }),
+      wait(JSON.stringify(text), () => (output.split(text).length > times ? undefined : null)),
+    matched: (pattern) => wait(String(pattern), () => pattern.exec(output)),
     list,
     url,
     async ready(appId) {
