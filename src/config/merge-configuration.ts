@@ -8,6 +8,7 @@ import type { SourceDocument } from "./document.ts";
 import { type Environment, readEnvironment } from "./env.ts";
 import { type Finding, formatFinding } from "./finding.ts";
 import { configurationSchema } from "./resource/configuration.ts";
+import { defaultConfiguration } from "./resource/default-configuration.ts";
 
 type Block = Readonly<Record<string, unknown>>;
 
@@ -47,7 +48,7 @@ export function layConfiguration(
   document: SourceDocument,
 ): { readonly merged: unknown; readonly warnings: readonly Finding[] } {
   // Each document is checked by itself first, because a merged value has no place that an error could name.
-  const { findings, value } = decodeDocument(configurationSchema, document, false);
+  const { findings, value } = decodeDocument(configurationSchema(), document, false);
   const faults = findings.filter((finding) => finding.severity === "error");
   if (faults.length > 0) throw refuseConfiguration(faults);
   const warnings = [...findings];
@@ -57,7 +58,9 @@ export function layConfiguration(
 
 /** The configuration that merged documents and the environment give. Throws ConfigError. */
 export function settleConfiguration(merged: unknown, env: Environment): Configuration {
-  const result = decodeDocument(configurationSchema, { file: "", line: 0, value: merged, lineOf: () => 0 }, false);
+  // Most starts have no file: the schema, which is the largest of all, is not built for what is known beforehand.
+  if (merged === configurationDefaults) return configurationFrom(defaultConfiguration, readEnvironment(env).tracing);
+  const result = decodeDocument(configurationSchema(), { file: "", line: 0, value: merged, lineOf: () => 0 }, false);
   if (result.value === null) throw refuseConfiguration(result.findings);
   return configurationFrom(result.value, readEnvironment(env).tracing);
 }

@@ -64,13 +64,21 @@ const durationSchema = v.pipe(
   v.transform((text) => (text === "" ? undefined : duration(text))),
 );
 
+// The most frequent fields are one schema each: they are immutable, and a start builds hundreds of fields.
+const emptyText = v.optional(textSchema, "");
+const noText = v.optional(textSchema);
+const falseFlag = v.optional(flagSchema, false);
+const noFlag = v.optional(flagSchema);
+const zero = v.optional(integerSchema, 0);
+const anything = v.optional(v.unknown());
+
 /** The fields that resource schemas are made of. Each is optional; an absent one gets the fallback. */
 export const field = Object.freeze({
-  text: (fallback = "") => v.optional(textSchema, fallback),
-  maybeText: () => v.optional(textSchema),
-  flag: (fallback = false) => v.optional(flagSchema, fallback),
-  maybeFlag: () => v.optional(flagSchema),
-  integer: (fallback = 0) => v.optional(integerSchema, fallback),
+  text: (fallback = "") => (fallback === "" ? emptyText : v.optional(textSchema, fallback)),
+  maybeText: () => noText,
+  flag: (fallback = false) => (fallback ? v.optional(flagSchema, fallback) : falseFlag),
+  maybeFlag: () => noFlag,
+  integer: (fallback = 0) => (fallback === 0 ? zero : v.optional(integerSchema, fallback)),
   maybeInteger: () => v.optional(integerSchema),
   /** Go duration; milliseconds. */
   maybeDuration: () => v.optional(durationSchema),
@@ -78,7 +86,7 @@ export const field = Object.freeze({
   /** Any JSON value as the text that components get; undefined when there is none. */
   dynamic: () => v.optional(v.pipe(v.unknown(), v.transform(dynamicText))),
   /** Any JSON value, kept as it is. */
-  free: () => v.optional(v.unknown()),
+  free: () => anything,
   textMap: () => mapOf(field.text()),
 });
 

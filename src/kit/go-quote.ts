@@ -10,6 +10,8 @@ const named: Readonly<Record<string, string>> = {
   '"': '\\"',
 };
 const plain = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
+/** Most texts: ASCII without a quote, a backslash or a control character. */
+const asItIs = /^[ !#-[\]-~]*$/;
 
 function escapeCharacter(character: string): string {
   const short = named[character];
@@ -23,6 +25,7 @@ function escapeCharacter(character: string): string {
 
 /** compat: a text in double quotes as Go's `%q` prints it, which upstream's messages use. */
 export function goQuote(text: string): string {
+  if (asItIs.test(text)) return `"${text}"`;
   let quoted = '"';
   for (const character of text.toWellFormed()) quoted += escapeCharacter(character);
   return `${quoted}"`;

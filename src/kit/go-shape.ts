@@ -1,4 +1,5 @@
 import { GoJsonError, goKind, goTypeError } from "./go-json.ts";
+import { lazily } from "./lazily.ts";
 
 /** Where in upstream's types a value stands: the struct it is a field of, and the way to it from the outermost one. */
 interface Place {
@@ -61,11 +62,18 @@ export function foldGoName(name: string): string {
 /** A struct; `type` is its Go name with package. Field names match without case, an exact match wins; others are ignored. */
 function struct<T extends object>(type: string, fields: { readonly [K in keyof T]: GoShape<T[K]> }): GoShape<T> {
   const short = type.slice(type.lastIndexOf(".") + 1);
-  const shapes = new Map(Object.entries(fields) as [string, GoShape<unknown>][]);
-  const folded = new Map([...shapes.keys()].map((name) => [foldGoName(name), name]));
-  const zero = Object.freeze(Object.fromEntries([...shapes].map(([name, shape]) => [name, shape(null)])));
-  const top = new Map([...shapes.keys()].map((name) => [name, { struct: short, path: name }]));
+  // Shapes stand at the top of modules; their tables wait for the first value, because the start is measured.
+  const tables = lazily(() => {
+    const shapes = new Map(Object.entries(fields) as [string, GoShape<unknown>][]);
+    return {
+      shapes,
+      folded: new Map([...shapes.keys()].map((name) => [foldGoName(name), name])),
+      zero: Object.freeze(Object.fromEntries([...shapes].map(([name, shape]) => [name, shape(null)]))),
+      top: new Map([...shapes.keys()].map((name) => [name, { struct: short, path: name }])),
+    };
+  });
   return (value, place) => {
+    const { shapes, folded, zero, top } = tables();
     if (value === null || value === undefined) return zero as T;
     if (goKind(value) !== "object") throw mismatch(value, type, place);
     const result: Record<string, unknown> = { ...zero };

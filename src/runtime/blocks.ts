@@ -43,6 +43,8 @@ export interface BlocksPorts {
   readonly control: SidecarControl;
   readonly app: App;
   readonly names: NameResolution;
+  /** Where others reach this host. */
+  readonly host: string;
   readonly appPipeline: AppMiddleware | undefined;
   /** Absent: calls of the app are not counted. */
   readonly meter: AppMeter | undefined;

@@ -182,6 +182,7 @@ async function openSteps(
     control,
     app,
     names,
+    host,
     appPipeline,
     meter,
   });

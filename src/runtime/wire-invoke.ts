@@ -25,7 +25,6 @@ import { createInvokeMetrics } from "../telemetry/invoke-metrics.ts";
 import type { Log } from "../telemetry/ports.ts";
 import { type App, isHttpApp } from "./app.ts";
 import type { AppMeter } from "./app-meter.ts";
-import { hostAddress } from "./host-address.ts";
 import { createHttpEndpoints } from "./http-endpoints.ts";
 import { invokePolicies, proxyPolicy } from "./invoke-policies.ts";
 import { maxMessageBytes } from "./listen.ts";
@@ -59,6 +58,8 @@ export interface InvokeWiring {
   readonly telemetry: Telemetry;
   readonly app: App;
   readonly names: NameResolution;
+  /** Where others reach this host. */
+  readonly host: string;
   readonly components: Pick<Components, "find">;
   /** Around the calls of services outside, as of an app that speaks HTTP. */
   readonly appPipeline: AppMiddleware | undefined;
@@ -156,7 +157,7 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
   const baseUrls = new Map(resources.httpEndpoints.map(({ name, baseUrl }) => [name, baseUrl]));
   const invoke = createInvoke({
     self,
-    host: { address: hostAddress(options, platform), name: platform.process?.hostname ?? "" },
+    host: { address: wiring.host, name: platform.process?.hostname ?? "" },
     clock,
     app: () => app.target,
     sidecars: { find: (appId, namespace) => acceptOf(shared.sidecars.find(appId, namespace))?.invoke },

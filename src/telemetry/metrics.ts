@@ -70,6 +70,8 @@ interface Family {
 export function createMetrics(options: MetricsOptions): MetricsRegistry {
   const families = new Map<string, Family>();
   const collectors: (() => void)[] = [];
+  // Many histograms share one list of buckets.
+  const positive = new Map<readonly number[], readonly number[]>();
   const rewrite = createLabelRules(options.rules ?? [], options.prefix);
 
   function family(name: string, kind: Kind, help: string, bounds: readonly number[] = [], common: Labels = {}): Family {
@@ -103,7 +105,8 @@ export function createMetrics(options: MetricsOptions): MetricsRegistry {
         };
       },
       histogram(name, help, buckets) {
-        const bounds = buckets.filter((bound) => bound > 0);
+        const bounds = positive.get(buckets) ?? buckets.filter((bound) => bound > 0);
+        positive.set(buckets, bounds);
         const found = family(prefix + name, "histogram", help, bounds, common);
         return {
           observe: (labels, value) => found.find(labels).observe(value),

@@ -90,7 +90,7 @@ function checkKind(document: SourceDocument, find: Find): void {
 }
 
 async function checkConfiguration(document: SourceDocument, lookup: DriverLookup, find: Find): Promise<void> {
-  const { value } = decodeDocument(configurationSchema, document, true);
+  const { value } = decodeDocument(configurationSchema(), document, true);
   if (value === null) return;
   checkAccessControl(value.spec.accessControl, find);
   checkDefaultAction(value.spec.accessControl, find);

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { parseDuration } from "../../kit/duration.ts";
+import { lazily } from "../../kit/lazily.ts";
 import { field, list, maybeBlock } from "../schema-field.ts";
 import { manifestFields, type ResourceMeta, type ResourceSourcePlace, resourceMeta } from "./manifest.ts";
 import { type NameValue, nameValueSchema } from "./name-value.ts";
@@ -19,20 +20,22 @@ export interface Component extends ResourceMeta {
   readonly metadata: readonly NameValue[];
 }
 
-export const componentSchema = v.object({
-  ...manifestFields,
-  auth: maybeBlock({ secretStore: field.text() }),
-  spec: v.optional(
-    v.object({
-      type: field.text(),
-      version: field.text(),
-      ignoreErrors: field.flag(),
-      initTimeout: field.text(),
-      metadata: list(nameValueSchema),
-    }),
-    {},
-  ),
-});
+export const componentSchema = lazily(() =>
+  v.object({
+    ...manifestFields(),
+    auth: maybeBlock({ secretStore: field.text() }),
+    spec: v.optional(
+      v.object({
+        type: field.text(),
+        version: field.text(),
+        ignoreErrors: field.flag(),
+        initTimeout: field.text(),
+        metadata: list(nameValueSchema()),
+      }),
+      {},
+    ),
+  }),
+);
 
 const defaultInitTimeoutMs = 5000;
 
@@ -46,7 +49,10 @@ function initTimeoutOf(text: string): number {
 }
 
 /** A component from its decoded manifest. */
-export function componentFrom(manifest: v.InferOutput<typeof componentSchema>, source: ResourceSourcePlace): Component {
+export function componentFrom(
+  manifest: v.InferOutput<ReturnType<typeof componentSchema>>,
+  source: ResourceSourcePlace,
+): Component {
   const { spec } = manifest;
   return {
     kind: "Component",

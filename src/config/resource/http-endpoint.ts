@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { lazily } from "../../kit/lazily.ts";
 import { block, field, list, maybeBlock } from "../schema-field.ts";
 import { manifestFields, type ResourceMeta, type ResourceSourcePlace, resourceMeta } from "./manifest.ts";
 import { type NameValue, nameValueSchema, type SecretReference, secretReferenceSchema } from "./name-value.ts";
@@ -22,24 +23,26 @@ export interface HttpEndpoint extends ResourceMeta {
   };
 }
 
-const tlsDocument = () => maybeBlock({ value: field.dynamic(), secretKeyRef: v.optional(secretReferenceSchema) });
+const tlsDocument = () => maybeBlock({ value: field.dynamic(), secretKeyRef: v.optional(secretReferenceSchema()) });
 
-export const httpEndpointSchema = v.object({
-  ...manifestFields,
-  auth: maybeBlock({ secretStore: field.text() }),
-  spec: block({
-    baseUrl: field.text(),
-    headers: list(nameValueSchema),
-    clientTLS: block({
-      rootCA: tlsDocument(),
-      certificate: tlsDocument(),
-      privateKey: tlsDocument(),
-      renegotiation: field.text("Never"),
+export const httpEndpointSchema = lazily(() =>
+  v.object({
+    ...manifestFields(),
+    auth: maybeBlock({ secretStore: field.text() }),
+    spec: block({
+      baseUrl: field.text(),
+      headers: list(nameValueSchema()),
+      clientTLS: block({
+        rootCA: tlsDocument(),
+        certificate: tlsDocument(),
+        privateKey: tlsDocument(),
+        renegotiation: field.text("Never"),
+      }),
     }),
   }),
-});
+);
 
-type Manifest = v.InferOutput<typeof httpEndpointSchema>;
+type Manifest = v.InferOutput<ReturnType<typeof httpEndpointSchema>>;
 
 function document(found: Manifest["spec"]["clientTLS"]["rootCA"]): TlsDocument | undefined {
   return found === undefined ? undefined : { value: found.value, secretKeyRef: found.secretKeyRef };

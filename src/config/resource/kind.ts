@@ -41,11 +41,11 @@ export interface DecodedResource {
 type Decoder = (document: SourceDocument) => DecodedResource;
 
 function decoder<S extends v.GenericSchema>(
-  schema: S,
+  schema: () => S,
   from: (manifest: v.InferOutput<S>, source: ResourceSourcePlace, document: SourceDocument) => Resource,
 ): Decoder {
   return (document) => {
-    const { value, findings } = decodeDocument(schema, document, true);
+    const { value, findings } = decodeDocument(schema(), document, true);
     if (value === null) return { resource: null, findings };
     return { resource: from(value, { file: document.file, line: document.line }, document), findings };
   };

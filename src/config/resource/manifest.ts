@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { lazily } from "../../kit/lazily.ts";
 import { field, list } from "../schema-field.ts";
 
 /** What every resource has. */
@@ -16,32 +17,33 @@ export interface ResourceSourcePlace {
   readonly line: number;
 }
 
-const objectMeta = v.object({
-  name: field.text(),
-  namespace: field.text(),
-  labels: field.free(),
-  annotations: field.free(),
-  creationTimestamp: field.free(),
-  deletionGracePeriodSeconds: field.free(),
-  deletionTimestamp: field.free(),
-  finalizers: field.free(),
-  generateName: field.free(),
-  generation: field.free(),
-  managedFields: field.free(),
-  ownerReferences: field.free(),
-  resourceVersion: field.free(),
-  selfLink: field.free(),
-  uid: field.free(),
-});
-
 /** The fields around `spec`; the schema of a kind spreads them. */
-export const manifestFields = {
+export const manifestFields = lazily(() => ({
   apiVersion: field.text(),
   kind: field.text(),
-  metadata: v.optional(objectMeta, {}),
+  metadata: v.optional(
+    v.object({
+      name: field.text(),
+      namespace: field.text(),
+      labels: field.free(),
+      annotations: field.free(),
+      creationTimestamp: field.free(),
+      deletionGracePeriodSeconds: field.free(),
+      deletionTimestamp: field.free(),
+      finalizers: field.free(),
+      generateName: field.free(),
+      generation: field.free(),
+      managedFields: field.free(),
+      ownerReferences: field.free(),
+      resourceVersion: field.free(),
+      selfLink: field.free(),
+      uid: field.free(),
+    }),
+    {},
+  ),
   scopes: list(field.text()),
   status: field.free(),
-};
+}));
 
 /** The common part of a resource from its decoded manifest. */
 export function resourceMeta(

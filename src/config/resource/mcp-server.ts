@@ -1,13 +1,14 @@
 import * as v from "valibot";
+import { lazily } from "../../kit/lazily.ts";
 import { block, field, list, maybeBlock } from "../schema-field.ts";
 import { manifestFields, type ResourceMeta, type ResourceSourcePlace, resourceMeta } from "./manifest.ts";
 import { nameValueSchema, secretReferenceSchema } from "./name-value.ts";
 
-const http = {
+const http = () => ({
   url: field.text(),
   protocolVersion: field.maybeText(),
   timeout: field.maybeDuration(),
-  headers: list(nameValueSchema),
+  headers: list(nameValueSchema()),
   auth: maybeBlock({
     secretStore: field.text(),
     oauth2: maybeBlock({
@@ -15,44 +16,47 @@ const http = {
       audience: field.maybeText(),
       scopes: field.texts(),
       clientID: field.maybeText(),
-      secretKeyRef: v.optional(secretReferenceSchema),
+      secretKeyRef: v.optional(secretReferenceSchema()),
     }),
     spiffe: maybeBlock({
       jwt: maybeBlock({ header: field.text(), headerValuePrefix: field.text(), audience: field.text() }),
     }),
   }),
-};
-const hook = v.object({
-  workflow: block({ workflowName: field.text(), appID: field.maybeText() }),
-  mutate: field.flag(),
 });
+const hook = () =>
+  v.object({
+    workflow: block({ workflowName: field.text(), appID: field.maybeText() }),
+    mutate: field.flag(),
+  });
 
-export const mcpServerSchema = v.object({
-  ...manifestFields,
-  spec: block({
-    catalog: maybeBlock({
-      displayName: field.text(),
-      description: field.text(),
-      owner: maybeBlock({ team: field.text(), contact: field.text() }),
-      tags: field.texts(),
-      links: field.textMap(),
+export const mcpServerSchema = lazily(() =>
+  v.object({
+    ...manifestFields(),
+    spec: block({
+      catalog: maybeBlock({
+        displayName: field.text(),
+        description: field.text(),
+        owner: maybeBlock({ team: field.text(), contact: field.text() }),
+        tags: field.texts(),
+        links: field.textMap(),
+      }),
+      endpoint: block({
+        streamableHTTP: maybeBlock(http()),
+        sse: maybeBlock(http()),
+        stdio: maybeBlock({ command: field.text(), args: field.texts(), env: list(nameValueSchema()) }),
+      }),
+      middleware: block({
+        beforeCallTool: list(hook()),
+        afterCallTool: list(hook()),
+        beforeListTools: list(hook()),
+        afterListTools: list(hook()),
+      }),
+      ignoreErrors: field.flag(),
     }),
-    endpoint: block({
-      streamableHTTP: maybeBlock(http),
-      sse: maybeBlock(http),
-      stdio: maybeBlock({ command: field.text(), args: field.texts(), env: list(nameValueSchema) }),
-    }),
-    middleware: block({
-      beforeCallTool: list(hook),
-      afterCallTool: list(hook),
-      beforeListTools: list(hook),
-      afterListTools: list(hook),
-    }),
-    ignoreErrors: field.flag(),
   }),
-});
+);
 
-type Manifest = v.InferOutput<typeof mcpServerSchema>;
+type Manifest = v.InferOutput<ReturnType<typeof mcpServerSchema>>;
 /** The fields below `spec` of an MCPServer, as its file has them; `timeout` is in milliseconds. */
 export type McpServerSpec = Manifest["spec"];
 

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { lazily } from "../../kit/lazily.ts";
 import { field } from "../schema-field.ts";
 
 export interface SecretReference {
@@ -16,26 +17,30 @@ export interface NameValue {
   readonly envRef: string | undefined;
 }
 
-export const secretReferenceSchema = v.pipe(
-  v.object({ name: field.text(), key: field.text() }),
-  v.transform((found): SecretReference | undefined =>
-    found.name === "" ? undefined : { name: found.name, key: found.key === "" ? found.name : found.key },
+export const secretReferenceSchema = lazily(() =>
+  v.pipe(
+    v.object({ name: field.text(), key: field.text() }),
+    v.transform((found): SecretReference | undefined =>
+      found.name === "" ? undefined : { name: found.name, key: found.key === "" ? found.name : found.key },
+    ),
   ),
 );
 
-export const nameValueSchema = v.pipe(
-  v.object({
-    name: field.text(),
-    value: field.dynamic(),
-    secretKeyRef: v.optional(secretReferenceSchema),
-    envRef: field.maybeText(),
-  }),
-  v.transform(
-    (found): NameValue => ({
-      name: found.name,
-      value: found.value,
-      secretKeyRef: found.secretKeyRef,
-      envRef: found.envRef === "" ? undefined : found.envRef,
+export const nameValueSchema = lazily(() =>
+  v.pipe(
+    v.object({
+      name: field.text(),
+      value: field.dynamic(),
+      secretKeyRef: v.optional(secretReferenceSchema()),
+      envRef: field.maybeText(),
     }),
+    v.transform(
+      (found): NameValue => ({
+        name: found.name,
+        value: found.value,
+        secretKeyRef: found.secretKeyRef,
+        envRef: found.envRef === "" ? undefined : found.envRef,
+      }),
+    ),
   ),
 );

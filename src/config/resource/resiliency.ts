@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { lazily } from "../../kit/lazily.ts";
 import { block, field, mapOf } from "../schema-field.ts";
 import { manifestFields, type ResourceMeta, type ResourceSourcePlace, resourceMeta } from "./manifest.ts";
 
@@ -44,42 +45,46 @@ export interface Resiliency extends ResourceMeta {
   };
 }
 
-const names = { timeout: field.text(), retry: field.text(), circuitBreaker: field.text() };
+const names = () => ({ timeout: field.text(), retry: field.text(), circuitBreaker: field.text() });
 
-export const resiliencySchema = v.object({
-  ...manifestFields,
-  spec: block({
-    policies: block({
-      timeouts: field.textMap(),
-      retries: mapOf(
-        block({
-          policy: field.text(),
-          duration: field.text(),
-          maxInterval: field.text(),
-          maxRetries: field.maybeInteger(),
-          matching: block({ httpStatusCodes: field.text(), gRPCStatusCodes: field.text() }),
-        }),
-      ),
-      circuitBreakers: mapOf(
-        block({
-          maxRequests: field.integer(),
-          interval: field.text(),
-          timeout: field.text(),
-          trip: field.text(),
-        }),
-      ),
-    }),
-    targets: block({
-      apps: mapOf(block({ ...names, circuitBreakerCacheSize: field.integer() })),
-      actors: mapOf(block({ ...names, circuitBreakerScope: field.text(), circuitBreakerCacheSize: field.integer() })),
-      components: mapOf(block({ inbound: block(names), outbound: block(names) })),
+export const resiliencySchema = lazily(() =>
+  v.object({
+    ...manifestFields(),
+    spec: block({
+      policies: block({
+        timeouts: field.textMap(),
+        retries: mapOf(
+          block({
+            policy: field.text(),
+            duration: field.text(),
+            maxInterval: field.text(),
+            maxRetries: field.maybeInteger(),
+            matching: block({ httpStatusCodes: field.text(), gRPCStatusCodes: field.text() }),
+          }),
+        ),
+        circuitBreakers: mapOf(
+          block({
+            maxRequests: field.integer(),
+            interval: field.text(),
+            timeout: field.text(),
+            trip: field.text(),
+          }),
+        ),
+      }),
+      targets: block({
+        apps: mapOf(block({ ...names(), circuitBreakerCacheSize: field.integer() })),
+        actors: mapOf(
+          block({ ...names(), circuitBreakerScope: field.text(), circuitBreakerCacheSize: field.integer() }),
+        ),
+        components: mapOf(block({ inbound: block(names()), outbound: block(names()) })),
+      }),
     }),
   }),
-});
+);
 
 /** A resiliency resource from its decoded manifest. */
 export function resiliencyFrom(
-  manifest: v.InferOutput<typeof resiliencySchema>,
+  manifest: v.InferOutput<ReturnType<typeof resiliencySchema>>,
   source: ResourceSourcePlace,
 ): Resiliency {
   const { policies, targets } = manifest.spec;

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { lazily } from "../../kit/lazily.ts";
 import { block, field, list } from "../schema-field.ts";
 import { manifestFields, type ResourceMeta, type ResourceSourcePlace, resourceMeta } from "./manifest.ts";
 
@@ -23,7 +24,7 @@ export interface Subscription extends ResourceMeta {
   };
 }
 
-const common = {
+const common = () => ({
   pubsubname: field.text(),
   topic: field.text(),
   metadata: field.textMap(),
@@ -33,25 +34,29 @@ const common = {
     maxMessagesCount: field.integer(),
     maxAwaitDurationMs: field.integer(),
   }),
-};
-
-export const subscriptionV1Schema = v.object({
-  ...manifestFields,
-  spec: block({ ...common, route: field.text() }),
 });
-export const subscriptionV2Schema = v.object({
-  ...manifestFields,
-  spec: block({
-    ...common,
-    routes: block({
-      default: field.text(),
-      rules: list(v.object({ match: field.text(), path: field.text() })),
+
+export const subscriptionV1Schema = lazily(() =>
+  v.object({
+    ...manifestFields(),
+    spec: block({ ...common(), route: field.text() }),
+  }),
+);
+export const subscriptionV2Schema = lazily(() =>
+  v.object({
+    ...manifestFields(),
+    spec: block({
+      ...common(),
+      routes: block({
+        default: field.text(),
+        rules: list(v.object({ match: field.text(), path: field.text() })),
+      }),
     }),
   }),
-});
+);
 
-type V1 = v.InferOutput<typeof subscriptionV1Schema>;
-type V2 = v.InferOutput<typeof subscriptionV2Schema>;
+type V1 = v.InferOutput<ReturnType<typeof subscriptionV1Schema>>;
+type V2 = v.InferOutput<ReturnType<typeof subscriptionV2Schema>>;
 
 /** A subscription from a manifest of either version. */
 export function subscriptionFrom(manifest: V1 | V2, source: ResourceSourcePlace): Subscription {

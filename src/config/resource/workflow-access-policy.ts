@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { lazily } from "../../kit/lazily.ts";
 import { block, field, list } from "../schema-field.ts";
 import { manifestFields, type ResourceMeta, type ResourceSourcePlace, resourceMeta } from "./manifest.ts";
 
@@ -34,24 +35,26 @@ export interface WorkflowAccessPolicy extends ResourceMeta {
   readonly rules: readonly WorkflowAccessRule[];
 }
 
-const requires = list(v.object({ appID: field.text(), eventType: field.text(), name: field.text() }));
+const requires = () => list(v.object({ appID: field.text(), eventType: field.text(), name: field.text() }));
 
-export const workflowAccessPolicySchema = v.object({
-  ...manifestFields,
-  spec: block({
-    rules: list(
-      v.object({
-        callers: list(v.object({ appID: field.text() })),
-        workflows: list(v.object({ name: field.text(), operations: field.texts(), requires })),
-        activities: list(v.object({ name: field.text(), requires })),
-      }),
-    ),
+export const workflowAccessPolicySchema = lazily(() =>
+  v.object({
+    ...manifestFields(),
+    spec: block({
+      rules: list(
+        v.object({
+          callers: list(v.object({ appID: field.text() })),
+          workflows: list(v.object({ name: field.text(), operations: field.texts(), requires: requires() })),
+          activities: list(v.object({ name: field.text(), requires: requires() })),
+        }),
+      ),
+    }),
   }),
-});
+);
 
 /** A policy from its decoded manifest; ask `policyFaults` before using it. */
 export function workflowAccessPolicyFrom(
-  manifest: v.InferOutput<typeof workflowAccessPolicySchema>,
+  manifest: v.InferOutput<ReturnType<typeof workflowAccessPolicySchema>>,
   source: ResourceSourcePlace,
 ): WorkflowAccessPolicy {
   return { kind: "WorkflowAccessPolicy", ...resourceMeta(manifest, source), rules: manifest.spec.rules };
