@@ -125,8 +125,8 @@ export interface ServerStream {
   pause(): void;
   resume(): void;
   respond(headers: HeaderList & { readonly ":status": string }): void;
-  /** False: the peer reads slowly, wait for `onDrain`. */
-  write(chunk: Uint8Array): boolean;
+  /** Sends `chunk` and `behind` it, without copies. False: the peer reads slowly, wait for `onDrain`. */
+  write(chunk: Uint8Array, behind?: Uint8Array): boolean;
   end(trailers?: HeaderList): void;
   reset(code: number): void;
 }
@@ -167,7 +167,8 @@ export interface ClientStreamHandlers {
 }
 
 export interface ClientStream {
-  write(chunk: Uint8Array): boolean;
+  /** Sends `chunk` and `behind` it, without copies. False: the peer reads slowly, wait for `onDrain`. */
+  write(chunk: Uint8Array, behind?: Uint8Array): boolean;
   end(chunk?: Uint8Array): void;
   reset(code: number): void;
   pause(): void;

@@ -23,8 +23,8 @@ export interface RawCall extends CallInfo {
   readonly frames: RequestFrames;
   /** Sends the response headers: at most once, before the first frame. Pseudo headers in it are left out. */
   respond(headers: MetadataList): void;
-  /** Sends one frame with its prefix. Wait for the promise, if there is one, before the next. */
-  write(frame: Uint8Array): Promise<void> | undefined;
+  /** Sends one frame with its prefix; `behind` may be its end. Wait for the promise, if there is one, before the next. */
+  write(frame: Uint8Array, behind?: Uint8Array): Promise<void> | undefined;
   /** Ends the call; the trailers hold at least `grpc-status`. */
   end(trailers: MetadataList): void;
 }
@@ -69,7 +69,7 @@ export function serveRaw(stream: ServerStream, call: ServerCall, handle: RawHand
     setCaller: (caller) => call.setCaller(caller),
     timeoutMs: () => call.timeoutMs(),
     respond: (headers) => call.respond(headers),
-    write: (frame) => (call.write(frame) ? undefined : call.drained()),
+    write: (frame, behind) => (call.write(frame, behind) ? undefined : call.drained()),
     end: (trailers) => call.finish(trailers),
   };
   const run = async () => {

@@ -172,12 +172,12 @@ export class ServerCall implements HandlerContext, CallInfo {
     this.#stream.respond(headers);
   }
 
-  /** Sends one frame, headers first. False: wait for `drained` before the next. */
-  write(frame: Uint8Array): boolean {
+  /** Sends one frame, of which `behind` may be the end, headers first. False: wait for `drained` before the next. */
+  write(frame: Uint8Array, behind?: Uint8Array): boolean {
     if (this.#isClosed) return true;
     if (!this.#hasResponded) this.respond();
-    this.responseBytes += frame.length - framePrefix;
-    return this.#stream.write(frame);
+    this.responseBytes += frame.length - framePrefix + (behind?.length ?? 0);
+    return this.#stream.write(frame, behind);
   }
 
   /** Resolves when the peer takes more, or the call is over. */

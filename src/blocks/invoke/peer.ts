@@ -16,7 +16,7 @@ import { decodeRequestChunk, type WireRequest } from "../../kit/peer-wire/decode
 import {
   callLocalStreamPath,
   chunkBytes,
-  encodeChunkFrame,
+  encodeChunkStart,
   encodeResponseFrame,
   responseMetadata,
   upgradeHeader,
@@ -114,26 +114,27 @@ function withCaller(call: Call, trace: Trace, named: NonNullable<Call["caller"]>
 }
 
 async function sendReply(rpc: RawCall, reply: InvocationReply): Promise<void> {
-  const send = async (frame: Uint8Array) => {
-    const taken = rpc.write(frame);
+  const send = async (frame: Uint8Array, behind?: Uint8Array) => {
+    const taken = rpc.write(frame, behind);
     if (taken !== undefined) await taken;
+  };
+  let seq = 0;
+  const sendChunks = async (bytes: Uint8Array) => {
+    for (let at = 0; at < bytes.length; at += chunkBytes) {
+      const chunk = bytes.subarray(at, at + chunkBytes);
+      await send(encodeChunkStart(chunk, seq++), chunk);
+    }
   };
   const { body } = reply;
   if (!(body instanceof ReadableStream)) {
     const length = body?.length ?? 0;
     await send(encodeResponseFrame(reply, body?.subarray(0, chunkBytes), length));
-    for (let at = chunkBytes, seq = 1; at < length; at += chunkBytes, seq++) {
-      await send(encodeChunkFrame((body as Uint8Array).subarray(at, at + chunkBytes), seq));
-    }
+    seq = 1;
+    if (length > chunkBytes) await sendChunks((body as Uint8Array).subarray(chunkBytes));
     return;
   }
   await send(encodeResponseFrame(reply, undefined, undefined));
-  let seq = 0;
-  for await (const part of body) {
-    for (let at = 0; at < part.length; at += chunkBytes) {
-      await send(encodeChunkFrame(part.subarray(at, at + chunkBytes), seq++));
-    }
-  }
+  for await (const part of body) await sendChunks(part);
 }
 
 function decode(message: Uint8Array) {

@@ -36,8 +36,8 @@ export interface CallReceiver {
 
 export interface OpenCall {
   readonly isOver: boolean;
-  /** False: wait for `drained`. */
-  write(frame: Uint8Array): boolean;
+  /** Sends a frame; `behind` may be its end. False: wait for `drained`. */
+  write(frame: Uint8Array, behind?: Uint8Array): boolean;
   /** Resolves when the peer takes more, or the call is over. */
   drained(): Promise<void>;
   end(frame?: Uint8Array): void;
@@ -133,7 +133,7 @@ export function openCall(wire: CallWire, path: string, options: CallOptions, rec
     get isOver() {
       return isOver;
     },
-    write: (frame) => isOver || stream === undefined || stream.write(frame),
+    write: (frame, behind) => isOver || stream === undefined || stream.write(frame, behind),
     drained: () => (isOver ? Promise.resolve() : new Promise((resolve) => (wake = resolve))),
     end(frame) {
       if (!isOver) stream?.end(frame);

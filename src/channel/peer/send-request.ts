@@ -1,6 +1,6 @@
 import type { Trace } from "../../kit/call.ts";
 import type { Invocation } from "../../kit/invocation.ts";
-import { chunkBytes, encodeChunkFrame, encodeRequestFrame } from "../../kit/peer-wire/encode.ts";
+import { chunkBytes, encodeChunkStart, encodeRequestFrame } from "../../kit/peer-wire/encode.ts";
 import type { OpenCall } from "../grpc/open-call.ts";
 
 /**
@@ -29,7 +29,8 @@ export function sendRequest(
       const { done, value } = await reader.read();
       if (isStopped) return;
       if (done) return rpc.end();
-      for (const piece of piecesOf(value, 0)) if (!rpc.write(encodeChunkFrame(piece, seq++))) await rpc.drained();
+      for (const piece of piecesOf(value, 0))
+        if (!rpc.write(encodeChunkStart(piece, seq++), piece)) await rpc.drained();
     }
   };
   pump().catch((error: unknown) => {
@@ -46,7 +47,7 @@ async function sendWhole(rpc: OpenCall, first: Uint8Array, body: Uint8Array): Pr
   let seq = 1;
   for (const piece of piecesOf(body, chunkBytes)) {
     if (rpc.isOver) return;
-    if (!rpc.write(encodeChunkFrame(piece, seq++))) await rpc.drained();
+    if (!rpc.write(encodeChunkStart(piece, seq++), piece)) await rpc.drained();
   }
   rpc.end();
 }

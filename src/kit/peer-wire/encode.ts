@@ -43,7 +43,7 @@ export function encodeRequestFrame(
   }
   writer.close(message);
   writer.close(head);
-  return finishFrame(writer, data, 0);
+  return finishFrame(writer, data);
 }
 
 /** The first frame of an answer. `length` is the body's, where it is known: a peer of ours then need not wait for the end. */
@@ -73,7 +73,7 @@ export function encodeResponseFrame(
   if (reply.contentType !== "") writer.string(2, reply.contentType);
   writer.close(message);
   writer.close(head);
-  return finishFrame(writer, data, 0);
+  return finishFrame(writer, data);
 }
 
 /** Fields of an answer as the wire names them. */
@@ -85,20 +85,28 @@ export function responseMetadata(reply: InvocationReply, length: number | undefi
   return lines;
 }
 
-/** A later frame of either direction. */
-export function encodeChunkFrame(data: Uint8Array, seq: number): Uint8Array {
-  return finishFrame(new ProtoWriter(data.length + 32, framePrefix), data, seq);
+/** The start of a later frame of either direction: the bytes of its chunk, one at least, are the rest, so that nobody copies them. */
+export function encodeChunkStart(chunk: Uint8Array, seq: number): Uint8Array {
+  const writer = new ProtoWriter(32, framePrefix);
+  const { length } = chunk;
+  writer.message(2, 1 + varintSize(length) + length + (seq > 0 ? 1 + varintSize(seq) : 0));
+  if (seq > 0) writer.varint(2, seq);
+  writer.message(1, length);
+  return withLength(writer.finish(), length);
 }
 
-function finishFrame(writer: ProtoWriter, data: Uint8Array | undefined, seq: number): Uint8Array {
+function finishFrame(writer: ProtoWriter, data: Uint8Array | undefined): Uint8Array {
   if (data !== undefined && data.length > 0) {
     const { length } = data;
-    writer.message(2, 1 + varintSize(length) + length + (seq > 0 ? 1 + varintSize(seq) : 0));
+    writer.message(2, 1 + varintSize(length) + length);
     writer.bytes(1, data);
-    if (seq > 0) writer.varint(2, seq);
   }
-  const frame = writer.finish();
-  const length = frame.length - framePrefix;
+  return withLength(writer.finish(), 0);
+}
+
+/** Puts the length into the prefix of a frame of which so many bytes are still to come. */
+function withLength(frame: Uint8Array, missing: number): Uint8Array {
+  const length = frame.length - framePrefix + missing;
   frame[1] = length >>> 24;
   frame[2] = length >>> 16;
   frame[3] = length >>> 8;

@@ -6,11 +6,12 @@ import {
   InternalInvokeRequestStreamSchema,
   InternalInvokeResponseStreamSchema,
 } from "../../gen/dapr/proto/internals/v1/service_invocation_pb.ts";
+import { concatBytes } from "../bytes.ts";
 import { framePrefix, messageLength } from "../grpc/frames.ts";
 import type { Invocation, InvocationReply } from "../invocation.ts";
 import { ProtoFault } from "../protobuf/reader.ts";
 import { decodeRequestChunk, decodeResponseChunk } from "./decode.ts";
-import { encodeChunkFrame, encodeRequestFrame, encodeResponseFrame } from "./encode.ts";
+import { encodeChunkStart, encodeRequestFrame, encodeResponseFrame } from "./encode.ts";
 
 const noTrace = { traceparent: "", tracestate: "", baggage: "" };
 const messageOf = (frame: Uint8Array): Uint8Array => {
@@ -133,7 +134,8 @@ test("an answer is the message that the generated code reads and writes", () => 
 });
 
 test("chunks count up", () => {
-  const frame = encodeChunkFrame(new Uint8Array([1, 2]), 300);
+  const chunk = new Uint8Array([1, 2]);
+  const frame = concatBytes([encodeChunkStart(chunk, 300), chunk]);
   const message = fromBinary(InternalInvokeRequestStreamSchema, messageOf(frame));
   assert.deepEqual(
     message.payload,

@@ -43,8 +43,8 @@ export class ClientExchange implements ClientStream {
     }
   }
 
-  write(chunk: Uint8Array): boolean {
-    return this.#stream?.write(chunk) ?? true;
+  write(chunk: Uint8Array, behind?: Uint8Array): boolean {
+    return this.#stream?.write(chunk, behind) ?? true;
   }
   end(chunk?: Uint8Array): void {
     if (chunk === undefined) this.#stream?.end();

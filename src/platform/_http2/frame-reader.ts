@@ -1,4 +1,13 @@
-import { defaultMaxFrame, errorCode, flag, frameHeaderBytes, frameType, Http2Fault, setting } from "./frame.ts";
+import {
+  defaultMaxFrame,
+  errorCode,
+  flag,
+  frameHeaderBytes,
+  frameType,
+  Http2Fault,
+  ourMaxFrame,
+  setting,
+} from "./frame.ts";
 import type { HeaderBlock } from "./header-collector.ts";
 import { createHeaderCollector } from "./header-collector.ts";
 import type { HpackDecoder } from "./hpack-decoder.ts";
@@ -60,7 +69,7 @@ export class FrameReader {
       }
       if (bytes.length - at < frameHeaderBytes) break;
       const size = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
-      if (size > defaultMaxFrame) wrong(errorCode.frameSize, `a frame has ${size} bytes`);
+      if (size > ourMaxFrame) wrong(errorCode.frameSize, `a frame has ${size} bytes`);
       const type = bytes[at + 3] as number;
       const flags = bytes[at + 4] as number;
       const id = bytes.readUInt32BE(at + 5) & 0x7fff_ffff;

@@ -8,7 +8,11 @@ export type ByteSink = (bytes: Uint8Array) => number;
 const initialBytes = 4_096;
 /** More than this waits for the peer, not in our memory. */
 const fullBytes = 131_072;
-const keptBytes = 65_536;
+/** Beyond this a buffer gets the size for streams at once. */
+const smallBytes = 65_536;
+const streamBytes = 262_144;
+/** After so many small flushes one after the other a large buffer is given back. */
+const smallFlushes = 64;
 /**
  * A flush waits for this many rounds of promises without further output, so that what belongs together, such as data and the trailers
  * that come a few promises later, leaves at once: a round costs a hundredth of a system call, and of the peer's waking up.
@@ -23,8 +27,12 @@ export class FrameWriter implements BlockTarget {
   maxFrame = defaultMaxFrame;
   readonly #sink: ByteSink;
   readonly #encoder: HpackEncoder;
-  /** What the system did not take. */
+  /** What the system did not take, a part of `#waitingIn`. */
   #waiting: Uint8Array | null = null;
+  #waitingIn: Buffer | null = null;
+  /** A large buffer that is free again. */
+  #spare: Buffer | null = null;
+  #small = 0;
   #scheduled = false;
   #rounds = 0;
   #quiet = 0;
@@ -63,7 +71,11 @@ export class FrameWriter implements BlockTarget {
   reserve(bytes: number): void {
     const needed = this.length + bytes;
     if (needed <= this.buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
+    const larger =
+      this.#spare !== null && needed <= streamBytes
+        ? this.#spare
+        : Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2, needed > smallBytes ? streamBytes : 0));
+    if (larger === this.#spare) this.#spare = null;
     larger.set(this.buffer.subarray(0, this.length));
     this.buffer = larger;
   }
@@ -91,13 +103,13 @@ export class FrameWriter implements BlockTarget {
       const last = at + this.maxFrame >= size ? flag.endHeaders : 0;
       if (at === 0) this.#header(piece.length, frameType.headers, end | last, id);
       else this.#header(piece.length, frameType.continuation, last, id);
-      this.#append(piece);
+      this.append(piece);
     }
   }
 
-  data(id: number, chunk: Uint8Array, from: number, to: number, endStream: boolean): void {
-    this.#header(to - from, frameType.data, endStream ? flag.endStream : 0, id);
-    this.#append(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to));
+  /** The start of a DATA frame; its bytes, so many, are appended behind it. */
+  data(id: number, size: number, endStream: boolean): void {
+    this.#header(size, frameType.data, endStream ? flag.endStream : 0, id);
   }
 
   settings(values: readonly (readonly [id: number, value: number])[]): void {
@@ -114,7 +126,7 @@ export class FrameWriter implements BlockTarget {
   }
   pingAck(payload: Uint8Array): void {
     this.#header(8, frameType.ping, flag.ack, 0);
-    this.#append(payload);
+    this.append(payload);
   }
   reset(id: number, code: number): void {
     this.#header(4, frameType.reset, 0, id);
@@ -140,9 +152,14 @@ export class FrameWriter implements BlockTarget {
     if (this.#waiting !== null || this.length === 0 || this.#closed) return;
     const all = this.buffer.subarray(0, this.length);
     const taken = this.#sink(all);
-    if (taken < all.length) this.#waiting = Buffer.from(all.subarray(Math.max(0, taken)));
     this.length = 0;
-    if (this.buffer.length > keptBytes) this.buffer = Buffer.allocUnsafeSlow(initialBytes);
+    if (taken < all.length) {
+      this.#waiting = all.subarray(Math.max(0, taken));
+      this.#waitingIn = this.buffer;
+      this.buffer = this.#spare ?? Buffer.allocUnsafeSlow(initialBytes);
+      this.#spare = null;
+    }
+    this.#giveBack(all.length);
   }
 
   /** There is room again; answers whether nothing waits any more. */
@@ -152,6 +169,8 @@ export class FrameWriter implements BlockTarget {
       const taken = Math.max(0, this.#sink(waiting));
       this.#waiting = taken < waiting.length ? waiting.subarray(taken) : null;
       if (this.#waiting !== null) return false;
+      if (this.#waitingIn?.length === streamBytes) this.#spare = this.#waitingIn;
+      this.#waitingIn = null;
     }
     this.flush();
     return this.#waiting === null;
@@ -160,7 +179,21 @@ export class FrameWriter implements BlockTarget {
   close(): void {
     this.#closed = true;
     this.#waiting = null;
+    this.#waitingIn = null;
+    this.#spare = null;
     this.length = 0;
+  }
+
+  /** Large buffers stay while a stream runs. */
+  #giveBack(flushed: number): void {
+    if (flushed > initialBytes) {
+      this.#small = 0;
+      return;
+    }
+    if (++this.#small < smallFlushes) return;
+    this.#small = 0;
+    this.#spare = null;
+    if (this.buffer.length > initialBytes) this.buffer = Buffer.allocUnsafeSlow(initialBytes);
   }
 
   #schedule(): void {
@@ -198,7 +231,7 @@ export class FrameWriter implements BlockTarget {
     this.length += 4;
   }
 
-  #append(bytes: Uint8Array): void {
+  append(bytes: Uint8Array): void {
     this.reserve(bytes.length);
     this.buffer.set(bytes, this.length);
     this.length += bytes.length;

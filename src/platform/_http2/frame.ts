@@ -39,8 +39,10 @@ export const setting = {
 export const frameHeaderBytes = 9;
 export const defaultWindow = 65_535;
 export const largestWindow = 0x7fff_ffff;
-/** What every peer takes, and all that we take. */
+/** What every peer takes. */
 export const defaultMaxFrame = 16_384;
+/** What we take and, where the peer takes it too, send: 64 KB of a body and what is said of them. */
+export const ourMaxFrame = 66_560;
 export const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /** A peer that broke the protocol: its connection ends with this code. */

@@ -60,10 +60,10 @@ export class ServerExchange implements ServerStream {
     });
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, behind?: Uint8Array): boolean {
     if (this.#ended || this.#stream.isGone) return true;
     if (this.#held !== null) this.#sendHeaders(false);
-    return this.#stream.write(chunk);
+    return this.#stream.write(chunk, behind);
   }
 
   end(trailers?: HeaderList): void {

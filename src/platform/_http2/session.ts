@@ -1,5 +1,5 @@
 import type { HeaderList } from "../types.ts";
-import { defaultMaxFrame, defaultWindow, errorCode, Http2Fault, largestWindow, preface, setting } from "./frame.ts";
+import { defaultWindow, errorCode, Http2Fault, largestWindow, ourMaxFrame, preface, setting } from "./frame.ts";
 import { type FrameHandlers, FrameReader } from "./frame-reader.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import type { HeaderBlock } from "./header-collector.ts";
@@ -73,6 +73,7 @@ export class Http2Session implements StreamHost {
     this.writer.settings([
       options.role === "client" ? [setting.enablePush, 0] : [setting.maxConcurrentStreams, mostStreams],
       [setting.initialWindowSize, streamWindow],
+      [setting.maxFrameSize, ourMaxFrame],
       ...(options.headerLimit === undefined ? [] : [[setting.maxHeaderListSize, limit] as const]),
     ]);
     this.#receiving = new ReceiveWindow((bytes) => {
@@ -333,7 +334,7 @@ export class Http2Session implements StreamHost {
     for (const [id, value] of values) {
       if (id === setting.headerTableSize) this.#encoder.limit(value);
       else if (id === setting.maxConcurrentStreams) this.#peerMostStreams = value;
-      else if (id === setting.maxFrameSize) this.writer.maxFrame = Math.min(value, defaultMaxFrame * 4);
+      else if (id === setting.maxFrameSize) this.writer.maxFrame = Math.min(value, ourMaxFrame);
       else if (id === setting.initialWindowSize) {
         const change = value - this.#streamSendWindow;
         this.#streamSendWindow = value;

@@ -67,11 +67,12 @@ export class Http2Stream {
     this.sendWindow = sendWindow;
   }
 
-  /** False: wait for `onDrain`. The bytes must stay as they are. */
-  write(chunk: Uint8Array): boolean {
+  /** False: wait for `onDrain`. The bytes, those of `behind` too, must stay as they are. */
+  write(chunk: Uint8Array, behind: Uint8Array = nothing): boolean {
     if (this.isGone || this.#isEnding || chunk.length === 0) return true;
     this.#queue.push(chunk);
-    this.queuedBytes += chunk.length;
+    if (behind.length > 0) this.#queue.push(behind);
+    this.queuedBytes += chunk.length + behind.length;
     this.#host.wantsToSend(this);
     if (this.queuedBytes <= highWater) return true;
     this.#needsDrain = true;
@@ -123,17 +124,23 @@ export class Http2Stream {
 
   /** Sends one frame of at most `most` bytes from the queue; answers its size. */
   sendSome(most: number): number {
-    const chunk = this.#queue[0] as Uint8Array;
-    const from = this.#offset;
-    const size = Math.min(chunk.length - from, most);
+    const size = Math.min(this.queuedBytes, most);
     const isLast = size === this.queuedBytes && this.#isEnding && this.#trailers === undefined;
-    this.#host.writer.data(this.id, chunk, from, from + size, isLast);
+    const { writer } = this.#host;
+    writer.data(this.id, size, isLast);
+    for (let left = size; left > 0; ) {
+      const chunk = this.#queue[0] as Uint8Array;
+      const from = this.#offset;
+      const to = Math.min(chunk.length, from + left);
+      writer.append(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to));
+      left -= to - from;
+      if (to === chunk.length) {
+        this.#queue.shift();
+        this.#offset = 0;
+      } else this.#offset = to;
+    }
     this.sendWindow -= size;
     this.queuedBytes -= size;
-    if (from + size === chunk.length) {
-      this.#queue.shift();
-      this.#offset = 0;
-    } else this.#offset = from + size;
     if (isLast) this.#endLocal();
     else if (this.queuedBytes === 0 && this.#isEnding) this.#sendEnd();
     return size;
@@ -191,7 +198,7 @@ export class Http2Stream {
 
   #sendEnd(): void {
     const { writer } = this.#host;
-    if (this.#trailers === undefined) writer.data(this.id, nothing, 0, 0, true);
+    if (this.#trailers === undefined) writer.data(this.id, 0, true);
     else {
       try {
         writer.headers(this.id, this.#trailers, true);

@@ -15,7 +15,8 @@ type BunSocket = Socket<Accepted>;
 type BunListener = TCPSocketListener<Accepted> | UnixSocketListener<Accepted>;
 
 const defaultHeaderBytes = 16_384;
-const roomBytes = 65_536;
+/** 64 KB of a stream and what surrounds them. */
+const roomBytes = 65_600;
 
 class BunWire implements Wire, RequestInfo {
   readonly #socket: BunSocket;

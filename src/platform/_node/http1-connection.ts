@@ -124,6 +124,10 @@ export class Http1Connection implements ExchangeLine {
     if (!this.isClosed) this.#outbox.send(bytes, length);
   }
 
+  sendKept(bytes: Uint8Array): void {
+    if (!this.isClosed) this.#outbox.sendKept(bytes);
+  }
+
   room(): Promise<void> | undefined {
     return this.isClosed ? undefined : this.#outbox.room();
   }

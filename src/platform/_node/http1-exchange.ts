@@ -15,6 +15,8 @@ export interface ExchangeLine {
   readonly info: RequestInfo;
   /** Sends the first `length` bytes, which are free again afterwards. */
   send(bytes: Uint8Array, length: number): void;
+  /** Sends bytes that stay as they are. */
+  sendKept(bytes: Uint8Array): void;
   /** Resolves when there is room for more; undefined: there is. */
   room(): Promise<void> | undefined;
   pause(): void;
@@ -38,6 +40,8 @@ export interface ExchangeHost {
 
 /** What of an unread body is read for the sake of the next request. */
 export const mostUnread = 8 * 1024 * 1024;
+/** What the chunked coding puts around a chunk, at most. */
+const chunkFrame = 16;
 const leave = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 const failed: PlainAnswer = Object.freeze({ status: 500, lines: Object.freeze([]), body: null });
 
@@ -143,9 +147,10 @@ export class Exchange implements BodyFlow {
     const isWhole = await sendStream(answer, this.#request.method === "HEAD" || isBodiless(answer.status), {
       begin: (end) => this.#begin(answer.status, lines, end),
       write: (bytes) => {
-        this.#line.send(bytes, bytes.length);
+        this.#line.sendKept(bytes);
         return this.#line.room();
       },
+      writeChunk: (bytes) => this.#sendChunks(bytes),
       isGone: () => this.#line.isClosed,
       onGone: (call) => this.#request.onGone(call),
     });
@@ -153,6 +158,19 @@ export class Exchange implements BodyFlow {
     // A peer sees by the lost connection that the answer is not complete.
     if (isWhole) this.#done();
     else this.#line.cut();
+  }
+
+  async #sendChunks(bytes: Uint8Array): Promise<void> {
+    const { room } = this.#host;
+    const most = room.length - chunkFrame;
+    for (let at = 0; at < bytes.length; at += most) {
+      const chunk = bytes.subarray(at, at + most);
+      const start = room.write(`${chunk.length.toString(16)}\r\n`, 0, "latin1");
+      room.set(chunk, start);
+      const end = start + chunk.length;
+      this.#line.send(room, end + room.write("\r\n", end, "latin1"));
+      await this.#line.room();
+    }
   }
 
   #begin(status: number, lines: readonly string[], end: BodyEnd): boolean {

@@ -20,8 +20,14 @@ export class Outbox {
 
   /** Sends the first `length` bytes, which are free again afterwards. */
   send(bytes: Uint8Array, length: number): void {
-    const taken = this.#unsent.length > 0 ? 0 : Math.max(0, this.#wire.write(bytes, length));
+    const taken = this.#try(bytes, length);
     if (taken < length) this.#unsent.push(Uint8Array.prototype.slice.call(bytes, taken, length));
+  }
+
+  /** Sends bytes that stay as they are. */
+  sendKept(bytes: Uint8Array): void {
+    const taken = this.#try(bytes, bytes.length);
+    if (taken < bytes.length) this.#unsent.push(bytes.subarray(taken));
   }
 
   /** Resolves when there is room for more; undefined: there is. */
@@ -48,6 +54,10 @@ export class Outbox {
   drop(): void {
     this.#unsent = [];
     this.#wake();
+  }
+
+  #try(bytes: Uint8Array, length: number): number {
+    return this.#unsent.length > 0 ? 0 : Math.max(0, this.#wire.write(bytes, length));
   }
 
   #wake(): void {

@@ -4,14 +4,15 @@ import { type BodyEnd, isBodiless } from "./http1-answer.ts";
 export interface StreamSink {
   /** Sends the header; false: the body goes out bare although its end is "chunks". */
   begin(end: BodyEnd): boolean;
-  /** Resolves when there is room for more. */
+  /** Sends bytes that stay as they are. Resolves when there is room for more. */
   write(bytes: Uint8Array): Promise<void> | undefined;
+  /** The same as a chunk of the chunked coding. */
+  writeChunk(bytes: Uint8Array): Promise<void> | undefined;
   isGone(): boolean;
   onGone(call: () => void): void;
 }
 
 const lastChunk = Buffer.from("0\r\n\r\n");
-const lineEnd = Buffer.from("\r\n");
 const nextTurn = () => new Promise<"later">((resolve) => setImmediate(resolve, "later"));
 
 type Part = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
@@ -61,7 +62,7 @@ async function pump(
       await reader.cancel();
       return false;
     }
-    if (part.value.byteLength > 0) await sink.write(isFramed ? framed(part.value) : part.value);
+    if (part.value.byteLength > 0) await (isFramed ? sink.writeChunk(part.value) : sink.write(part.value));
     if (sink.isGone()) return false;
     part = await (next ?? reader.read());
     next = undefined;
@@ -69,10 +70,6 @@ async function pump(
   if (sink.isGone()) return false;
   if (isFramed) await sink.write(lastChunk);
   return length === undefined || sent === length;
-}
-
-function framed(data: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from(`${data.byteLength.toString(16)}\r\n`, "latin1"), data, lineEnd]);
 }
 
 function announcedLength(answer: Response): number | undefined {

@@ -39,10 +39,11 @@ export class Http2ClientStream implements ClientStream {
     queueMicrotask(() => this.#open(true));
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, behind?: Uint8Array): boolean {
     const stream = this.#open(true);
     if (stream === null || stream.destroyed || stream.writableEnded) return true;
-    const more = stream.write(chunk);
+    let more = stream.write(chunk);
+    if (behind !== undefined) more = stream.write(behind);
     if (!more) stream.once("drain", () => this.#done || this.#handlers.onDrain?.());
     this.#connection.kick();
     return more;

@@ -105,12 +105,13 @@ export class Http2ServerStream implements ServerStream {
     });
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, behind?: Uint8Array): boolean {
     const stream = this.#stream;
     if (this.#dead || this.#ended) return true;
     if (this.#held !== null) this.#sendHeaders(true);
     if (stream.destroyed || stream.writableEnded) return true;
-    const more = stream.write(chunk);
+    let more = stream.write(chunk);
+    if (behind !== undefined) more = stream.write(behind);
     if (!more) stream.once("drain", () => this.onDrain?.());
     this.#connection.kick();
     return more;

@@ -50,6 +50,7 @@ class BunTcpSocket implements TcpSocket {
   }
 
   writeText(text: string, body?: Uint8Array): boolean {
+    if (text === "" && body !== undefined) return this.write(body);
     const size = body === undefined ? 0 : body.length;
     const all = Buffer.allocUnsafe(text.length + size);
     all.write(text, 0, "latin1");
