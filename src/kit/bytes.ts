@@ -7,6 +7,11 @@ export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
+/** Writes the text in UTF-8 to the start of `target`, as far as it has room, and answers the number of bytes. */
+export function encodeUtf8Into(text: string, target: Uint8Array): number {
+  return encoder.encodeInto(text, target).written;
+}
+
 /** The text of UTF-8 bytes, a byte order mark included; broken sequences become U+FFFD. */
 export function decodeUtf8(bytes: Uint8Array): string {
   return lenient.decode(bytes);

@@ -63,7 +63,7 @@ export class FileWriter {
     this.#options = options;
   }
 
-  /** Calls `settled` once, with one outcome per transaction, after their commit. */
+  /** Calls `settled` once, with one outcome per transaction, after their commit; in the order in which they were submitted. */
   submit(transactions: readonly Transaction[], settled: (outcomes: readonly Outcome[]) => void): void {
     const arrived = this.#options.clock.monotonic();
     const batch: Batch = { arrived, outcomes: [], open: transactions.length, settled };
@@ -117,7 +117,7 @@ export class FileWriter {
       this.#db.run("COMMIT", []);
     } catch (cause) {
       this.#uncommitted = group;
-      if (isBusy(cause) && !group.some((unit) => this.#isLate(unit))) return false;
+      if (isBusy(cause) && !this.#isLate(group[0] as Unit, this.#options.clock.monotonic())) return false;
       this.#uncommitted = undefined;
       this.#rollback();
       return this.#notCommitted(group, cause);
@@ -164,7 +164,9 @@ export class FileWriter {
 
   #notCommitted(group: readonly Unit[], cause: unknown): boolean {
     if (isBusy(cause)) {
-      const late = group.filter((unit) => this.#isLate(unit));
+      // One time for all: those who have waited longest are late first, so that answers keep their order.
+      const now = this.#options.clock.monotonic();
+      const late = group.filter((unit) => this.#isLate(unit, now));
       const rest = group.filter((unit) => !late.includes(unit));
       this.#queue.unshift(...rest);
       this.#fail(late, cause);
@@ -176,8 +178,8 @@ export class FileWriter {
     return true;
   }
 
-  #isLate(unit: Unit): boolean {
-    return this.#options.clock.monotonic() - unit.batch.arrived >= this.#options.lockWaitMs;
+  #isLate(unit: Unit, now: number): boolean {
+    return now - unit.batch.arrived >= this.#options.lockWaitMs;
   }
 
   #split(group: readonly Unit[]): void {

@@ -1,5 +1,5 @@
 import type { Thread } from "../platform/types.ts";
-import type { Reply, Request } from "./messages.ts";
+import { type Reply, type Request, readPlainReply } from "./messages.ts";
 import type { StorageOpen } from "./storage.ts";
 import type { Post, Writer } from "./writer-link.ts";
 import { WriterLink } from "./writer-link.ts";
@@ -21,7 +21,10 @@ export function createThreadWriters(start: () => Thread, syncDelayMs: number): T
     const started = start();
     started.onMessage = (message) => {
       const reply = message as Reply;
-      links.get(reply.file)?.receive(reply);
+      if (typeof reply === "number") {
+        const { file, count } = readPlainReply(reply);
+        links.get(file)?.written(count);
+      } else links.get(reply.file)?.receive(reply);
     };
     started.onError = (error) => {
       if (thread === started) thread = undefined;
@@ -50,7 +53,7 @@ export function createThreadWriters(start: () => Thread, syncDelayMs: number): T
       const link = new WriterLink(file, path, post, committed);
       links.set(file, link);
       try {
-        await link.open({ type: "open", file, path, options, syncDelayMs });
+        await link.open(options, syncDelayMs);
       } catch (error) {
         await release(file);
         throw error;

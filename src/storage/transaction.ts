@@ -35,6 +35,14 @@ export function failedOutcome(action: string, path: string, cause: unknown): Out
 
 const noRows: readonly SqlRow[] = Object.freeze([]);
 
+const oneChange: StepResult = Object.freeze({ changes: 1, rows: noRows });
+const plainResult: readonly StepResult[] = Object.freeze([oneChange]);
+
+/** The results of a transaction whose steps have changed one row each. */
+export function plainResults(steps: number): readonly StepResult[] {
+  return steps === 1 ? plainResult : new Array<StepResult>(steps).fill(oneChange);
+}
+
 /** The results of a done transaction; throws the error of any other. */
 export function resultsOf(outcome: Outcome): readonly StepResult[] {
   if (outcome.kind === "unexpected") throw new ExpectationError(outcome.step, outcome.changes);

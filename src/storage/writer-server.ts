@@ -1,10 +1,13 @@
 import type { Clock } from "../kit/clock.ts";
 import type { Platform } from "../platform/types.ts";
 import { FileWriter } from "./file-writer.ts";
+import { LaneReceiver } from "./lane.ts";
 import type { Reply, Request } from "./messages.ts";
-import { BatchDecoder, encodeOutcomes } from "./messages.ts";
+import { encodeOutcomes, plainReply } from "./messages.ts";
 import { DEFAULT_LOCK_WAIT_MS, openWriterDatabase } from "./open-database.ts";
 import { storageError } from "./storage-error.ts";
+import type { Transaction } from "./transaction.ts";
+import { TransactionDecoder } from "./transaction-codec.ts";
 
 /** What the writers' thread takes from its host. */
 export interface WriterServerHost {
@@ -15,7 +18,10 @@ export interface WriterServerHost {
 
 interface OpenFile {
   readonly writer: FileWriter;
-  readonly decoder: BatchDecoder;
+  readonly lane: LaneReceiver;
+  readonly decoder: TransactionDecoder;
+  /** Transactions too large for the lane, until it is their turn. */
+  readonly large: Uint8Array[];
 }
 
 /** Serves the writers of several files in one thread; the answer takes the messages of the other side. */
@@ -23,7 +29,7 @@ export function createWriterServer(host: WriterServerHost): (request: Request) =
   const files = new Map<number, OpenFile>();
 
   async function open(request: Extract<Request, { type: "open" }>): Promise<void> {
-    const { file, path, options, syncDelayMs } = request;
+    const { file, path, options, syncDelayMs, memory } = request;
     try {
       const db = await openWriterDatabase(host, path, options);
       const writer = new FileWriter(db, {
@@ -34,7 +40,7 @@ export function createWriterServer(host: WriterServerHost): (request: Request) =
         lockWaitMs: options.lockWaitMs ?? DEFAULT_LOCK_WAIT_MS,
         syncDelayMs,
       });
-      files.set(file, { writer, decoder: new BatchDecoder() });
+      files.set(file, { writer, lane: new LaneReceiver(memory), decoder: new TransactionDecoder(), large: [] });
       host.post({ type: "opened", file });
     } catch (cause) {
       const { kind, message } = storageError("open", path, cause);
@@ -53,24 +59,46 @@ export function createWriterServer(host: WriterServerHost): (request: Request) =
     }
   }
 
-  function write(request: Extract<Request, { type: "write" }>): void {
-    const { file, batch, steps, blob, texts } = request;
+  /** Takes the next transaction of the lane; undefined when there is none, or when its message has yet to come. */
+  function take({ lane, decoder, large }: OpenFile): Transaction | undefined {
+    const place = lane.peek();
+    if (place < 0) return undefined;
+    if (lane.size > 0) return decoder.decode(lane, place);
+    const bytes = large.shift();
+    return bytes && decoder.decode({ bytes, view: new DataView(bytes.buffer) }, 0);
+  }
+
+  /** Writes all that is in the lane, in one commit where that works. */
+  function write(file: number): void {
     const opened = files.get(file);
     if (opened === undefined) return;
-    const started = host.clock.monotonic();
-    opened.writer.submit(opened.decoder.decode(steps, blob, texts), (outcomes) => {
-      const tookMs = host.clock.monotonic() - started;
-      host.post({ type: "written", file, batch, tookMs, outcomes: encodeOutcomes(outcomes) });
+    const { lane, writer } = opened;
+    lane.listen();
+    const transactions: Transaction[] = [];
+    let end = 0;
+    for (let next = take(opened); next !== undefined; next = take(opened)) {
+      transactions.push(next);
+      end = lane.advance();
+    }
+    if (transactions.length === 0) return;
+    writer.submit(transactions, (outcomes) => {
+      lane.release(end);
+      host.post(plainReply(file, outcomes) ?? { type: "written", file, outcomes: encodeOutcomes(outcomes) });
     });
   }
 
   return (request) => {
+    if (typeof request === "number") {
+      write(request);
+      return;
+    }
     switch (request.type) {
       case "open":
         void open(request);
         return;
-      case "write":
-        write(request);
+      case "large":
+        files.get(request.file)?.large.push(request.bytes);
+        write(request.file);
         return;
       case "describe":
         host.post({ type: "described", file: request.file, description: files.get(request.file)?.writer.describe() });
