@@ -32,8 +32,13 @@ export function componentLevels(kind: ComponentKind, direction: Direction): read
 
 /** The default policies of a target without policies of its own: of each kind the first that is defined; undefined without any. */
 export function defaultNames(levels: readonly string[], defined: DefinedNames): PolicyNames | undefined {
-  const first = (names: { has(name: string): boolean }, kind: string): string =>
-    [...levels, ""].map((level) => `Default${level}${kind}Policy`).find((name) => names.has(name)) ?? "";
+  const first = (names: { has(name: string): boolean }, kind: string): string => {
+    for (const level of [...levels, ""]) {
+      const name = `Default${level}${kind}Policy`;
+      if (names.has(name)) return name;
+    }
+    return "";
+  };
   const found = {
     timeout: first(defined.timeouts, "Timeout"),
     retry: first(defined.retries, "Retry"),

@@ -13,7 +13,7 @@ export function inDirectory(shared: Shared, directory: string): Shared {
   return {
     ...shared,
     platform: { ...platform, ...(platform.files !== undefined && { files: filesIn(platform.files, at) }) },
-    storages: { open: (path, options) => storages.open(isMemory(path) ? path : at(path), options) },
+    storages: { ...storages, open: (path, options) => storages.open(isMemory(path) ? path : at(path), options) },
   };
 }
 

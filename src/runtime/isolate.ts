@@ -99,7 +99,10 @@ export async function openIsolate({ platform, catalog, version, options, log }: 
     shared: {
       platform,
       catalog,
-      storages: { open: (path) => Promise.reject(new Error(`cannot open "${path}": an isolate has no files`)) },
+      storages: {
+        open: (path) => Promise.reject(new Error(`cannot open "${path}": an isolate has no files`)),
+        hold: () => async () => {},
+      },
       dataDir: undefined,
     },
     options,

@@ -10,6 +10,7 @@ import { createApp } from "./app.ts";
 import { createAppMeter } from "./app-meter.ts";
 import { createBlocks } from "./blocks.ts";
 import { createSidecarComponents, driverContext } from "./components.ts";
+import { holdStorage } from "./hold-storage.ts";
 import { hostAddress, isLoopbackOnly } from "./host-address.ts";
 import { listenGrpc, listenHttp, maxMessageBytes, placesOf } from "./listen.ts";
 import { createListeners, type Listeners } from "./listeners.ts";
@@ -107,6 +108,8 @@ async function openSteps(
   const { configuration } = resources;
   const refusal = unenforceable(resources, shared.catalog);
   if (refusal !== undefined) throw new Error(refusal);
+  const releaseStorage = await holdStorage(shared, resources.components);
+  opening.defer(releaseStorage);
   const telemetry = createTelemetry({ options, configuration, platform, version: shared.version, log });
   opening.defer(() => telemetry.close());
   log.info(`metric spec: ${configuration.metrics.specText}`);
@@ -189,6 +192,7 @@ async function openSteps(
   opening.defer(() => blocks.close());
   const found = await change(resources.components);
   await components.loadAll(allowedComponents(found, configuration, log));
+  await releaseStorage();
   warnOfMissing([...configuration.httpPipeline, ...configuration.appHttpPipeline], components, log);
   control.signal.throwIfAborted();
   await blocks.open();

@@ -216,6 +216,42 @@ test("all names of a file share an engine until the last use is closed", async (
   await assert.rejects(third.write([put("c", 1)]), { kind: "closed" });
 });
 
+test("a hold starts the thread ahead; it ends with the last hold or file", async () => {
+  const { storageThread } = platform;
+  assert.ok(storageThread !== undefined);
+  let started = 0;
+  let ended = 0;
+  const counted: Platform = {
+    ...platform,
+    storageThread: () => {
+      const thread = storageThread();
+      started += 1;
+      const { terminate } = thread;
+      thread.terminate = () => {
+        ended += 1;
+        return terminate.call(thread);
+      };
+      return thread;
+    },
+  };
+  const storages = createStorages({ platform: counted });
+  const release = storages.hold();
+  const releaseOther = storages.hold();
+  assert.equal(started, 1);
+  await release();
+  await release();
+  assert.equal(ended, 0, "the other hold keeps it");
+  const folder = temporaryFolder();
+  const storage = await storages.open(join(folder.path, "a.db"));
+  await releaseOther();
+  await storage.write([TABLE]);
+  assert.deepEqual({ started, ended }, { started: 1, ended: 0 }, "the file keeps it");
+  await storage.close();
+  assert.equal(ended, 1);
+  await storages.hold()();
+  assert.deepEqual({ started, ended }, { started: 2, ended: 2 });
+});
+
 test("databases in memory are apart from each other and keep nothing", async () => {
   const storages = createStorages({ platform });
   const first = await storages.open(":memory:");

@@ -10,6 +10,8 @@ import { createThreadWriters } from "./thread-writers.ts";
 export interface Storages {
   /** `:memory:` gives a database of its own each time. Rejects with StorageError. */
   open(path: string, options?: StorageOpen): Promise<Storage>;
+  /** Starts what files need beforehand, and keeps it until the answer is called; calling it twice counts once. */
+  hold(): () => Promise<void>;
 }
 
 /** What the engines take from the host. */
@@ -64,6 +66,7 @@ export function createStorages({ platform, syncDelayMs = 0 }: StoragesOptions): 
     sqlite === undefined ? undefined : { sqlite, clock, syncDelayMs, ...(threads !== undefined && { threads }) };
 
   return {
+    hold: () => threads?.hold() ?? (async () => {}),
     async open(path, options = {}) {
       if (host === undefined)
         throw new StorageError("failed", `cannot open ${JSON.stringify(path)}: this host has no SQLite`);

@@ -8,13 +8,16 @@ import { WriterLink } from "./writer-link.ts";
 export interface ThreadWriters {
   /** Rejects with the StorageError of the thread. `committed` is called after each commit. */
   open(path: string, options: StorageOpen, committed: () => void): Promise<Writer>;
+  /** Starts the thread and keeps it until the answer is called; calling it twice counts once. */
+  hold(): () => Promise<void>;
 }
 
-/** The thread starts with the first file and ends with the last one; after it died the next file starts a new one. */
+/** The thread starts with the first file or hold and ends with the last one; after it died the next file starts a new one. */
 export function createThreadWriters(start: () => Thread, syncDelayMs: number): ThreadWriters {
   const links = new Map<number, WriterLink>();
   let thread: Thread | undefined;
   let last = 0;
+  let holds = 0;
 
   function running(): Thread {
     if (thread !== undefined) return thread;
@@ -37,15 +40,30 @@ export function createThreadWriters(start: () => Thread, syncDelayMs: number): T
     return started;
   }
 
-  async function release(file: number): Promise<void> {
-    links.delete(file);
-    if (links.size > 0 || thread === undefined) return;
+  async function endUnused(): Promise<void> {
+    if (links.size + holds > 0 || thread === undefined) return;
     const ended = thread;
     thread = undefined;
     await ended.terminate();
   }
 
+  async function release(file: number): Promise<void> {
+    links.delete(file);
+    await endUnused();
+  }
+
   return {
+    hold() {
+      running();
+      holds += 1;
+      let isHeld = true;
+      return async () => {
+        if (!isHeld) return;
+        isHeld = false;
+        holds -= 1;
+        await endUnused();
+      };
+    },
     async open(path, options, committed) {
       const file = ++last;
       const host = running();

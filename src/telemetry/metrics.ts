@@ -158,10 +158,11 @@ function createFamily(
 }
 
 function labelText(labels: Labels, rewrite: (label: string, value: string) => string): string {
-  return Object.keys(labels)
-    .sort()
-    .map((label) => `${label}="${escapeValue(rewrite(label, labels[label] ?? ""))}"`)
-    .join(",");
+  let text = "";
+  for (const label of Object.keys(labels).sort()) {
+    text += `${text === "" ? "" : ","}${label}="${escapeValue(rewrite(label, labels[label] ?? ""))}"`;
+  }
+  return text;
 }
 
 function escapeValue(value: string): string {

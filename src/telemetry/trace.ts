@@ -1,4 +1,5 @@
 import { type BeginSpan, type SpanKind, type Trace, zeroTraceparent } from "../kit/call.ts";
+import { hexBytes } from "../kit/hex-bytes.ts";
 import type { Random } from "../kit/random.ts";
 import { createSampler } from "./sampler.ts";
 import type { SpanRecorder } from "./span.ts";
@@ -107,13 +108,13 @@ function passOn(traceparent: string | null, tracestate: string | null, baggage =
   };
 }
 
-const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 const drawBytes = 4096;
 
 /** Ids of so many bytes in hexadecimal, never all zero; random bytes are drawn in bulk because one draw costs as much as many. */
 function createIds(random: Random): (bytes: number) => string {
   let pool: Uint8Array = new Uint8Array(0);
   let at = 0;
+  const hex = hexBytes();
   return (bytes) => {
     for (;;) {
       if (at + bytes > pool.length) {

@@ -1,5 +1,6 @@
+import { hexBytes } from "../hex-bytes.ts";
+
 const wellFormed = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?![0-9a-f])/;
-const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 const size = 29;
 /** Characters of so many bytes without padding. */
 const encodedLength = 39;
@@ -40,6 +41,7 @@ function fromBase64(encoded: string): string {
 
 /** Empty when all are nought. */
 function hexOf(bytes: string, from: number, to: number): string {
+  const hex = hexBytes();
   let text = "";
   let any = 0;
   for (let at = from; at < to; at++) {
