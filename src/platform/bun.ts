@@ -1,4 +1,4 @@
-import { edenGC } from "bun:jsc";
+import { edenGC, fullGC } from "bun:jsc";
 import { createFiles } from "./_node/files.ts";
 import { serveBunHttp } from "./_node/http-bun.ts";
 import { createBunHttp2 } from "./_node/http2-bun.ts";
@@ -7,7 +7,7 @@ import { createProcessControl } from "./_node/process.ts";
 import { openBunSqlite } from "./_node/sqlite-bun.ts";
 import { connectBunTcp } from "./_node/tcp-bun.ts";
 import { startBunStorageThread } from "./_node/thread-bun.ts";
-import { createTidyHeap } from "./_node/tidy-heap.ts";
+import { createCollect, createTidyHeap } from "./_node/tidy-heap.ts";
 import { openUdp } from "./_node/udp.ts";
 import { createSystemClock } from "./_web/clock.ts";
 import { createSystemRandom } from "./_web/random.ts";
@@ -15,7 +15,7 @@ import type { Platform } from "./types.ts";
 
 /** The host when Bun runs us, from source or as a compiled executable. */
 export function createBunPlatform(): Platform {
-  const tookBytes = createTidyHeap(edenGC);
+  const tookBytes = createTidyHeap(createCollect({ young: edenGC, whole: fullGC }));
   return {
     name: "bun",
     env: process.env,

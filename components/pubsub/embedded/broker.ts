@@ -115,7 +115,8 @@ export function createBroker(
     subscribe: ({ topic, atOnce = 0 }, handle) =>
       explained(async () => {
         await retainTopic(topic);
-        const most = concurrency === 1 ? 1 : Math.max(concurrency, atOnce);
+        // A bulk gathers while another one is in the app.
+        const most = concurrency === 1 ? 1 : Math.max(concurrency, 2 * atOnce);
         const opened = await hub.consume({ topic, groupName, concurrency: most, backOff, handle });
         const subscription: Subscription = {
           async close() {

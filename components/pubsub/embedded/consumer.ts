@@ -30,8 +30,6 @@ export interface ConsumerPorts {
   readonly topic: { readonly id: number; readonly name: string };
   readonly group: number;
   handle(message: IncomingMessage): Promise<Delivery>;
-  /** A transaction of somebody else has acknowledged a message. */
-  acknowledged(): void;
   /** Messages went back to the group, others may take them. */
   released(): void;
   failed(what: string, error: unknown): void;
@@ -65,6 +63,7 @@ const readSql = `SELECT seq, expires_at, content_type, metadata, data FROM pubsu
 const readRangeSql = `SELECT seq, expires_at, content_type, metadata, data FROM pubsub_message
   WHERE seq BETWEEN +? AND +? ORDER BY seq`;
 
+const noMetadata: Readonly<Record<string, string>> = Object.freeze({});
 type Readable = Pick<StoredMessage, "data" | "contentType" | "metadata">;
 const nothing: Readable = { data: new Uint8Array(), contentType: "", metadata: "" };
 
@@ -354,15 +353,9 @@ export class Consumer {
       this.#done(delivery);
       return;
     }
-    const { data, contentType, metadata } = message;
-    void this.#run(delivery, {
-      topic: this.#ports.topic.name,
-      data,
-      contentType,
-      metadata: metadata === "" ? {} : (JSON.parse(metadata) as Record<string, string>),
-      attempt: delivery.attempt,
-      id: String(delivery.seq),
-    });
+    const { data, contentType, metadata: text } = message;
+    const metadata = text === "" ? noMetadata : (JSON.parse(text) as Record<string, string>);
+    void this.#run(delivery, data, contentType, metadata);
   }
 
   #done(delivery: Claimed): void {
@@ -372,17 +365,18 @@ export class Consumer {
     if (key !== null) this.#isDue = true;
   }
 
-  async #run(delivery: Claimed, received: Required<Omit<IncomingMessage, "embedded">>): Promise<void> {
-    const { inbox, acknowledged } = this.#ports;
+  async #run(
+    delivery: Claimed,
+    data: Uint8Array,
+    contentType: string,
+    metadata: IncomingMessage["metadata"],
+  ): Promise<void> {
     this.#active += 1;
-    this.#activeBytes += received.data.length;
-    let isSettled = false;
-    const embedded = inbox.delivery(delivery, () => {
-      isSettled = true;
-      acknowledged();
-    });
-    const { topic, data, contentType, metadata, attempt, id } = received;
-    const message = { topic, data, contentType, metadata, attempt, id, embedded };
+    this.#activeBytes += data.length;
+    const embedded = this.#ports.inbox.delivery(delivery);
+    const { attempt, seq } = delivery;
+    const topic = this.#ports.topic.name;
+    const message: IncomingMessage = { topic, data, contentType, metadata, attempt, id: String(seq), embedded };
     let outcome: Delivery = "retry";
     try {
       outcome = await this.#ports.handle(message);
@@ -390,7 +384,7 @@ export class Consumer {
       this.#ports.failed("handle a message", error);
     }
     // When a transaction of somebody else has acknowledged it, there is nothing left to say.
-    if (isSettled) this.#isDue ||= delivery.key !== null;
+    if (embedded.isSettled) this.#isDue ||= delivery.key !== null;
     else if (outcome === "ack") this.#done(delivery);
     else await this.#giveBack(delivery);
     this.#active -= 1;

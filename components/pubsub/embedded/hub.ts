@@ -12,7 +12,7 @@ import { createRecent } from "./recent.ts";
 import { scheduleSweep } from "./sweep.ts";
 import { createTopics } from "./topics.ts";
 import { createTrim, isRetained, trimStep } from "./trim.ts";
-import { createWake } from "./wake.ts";
+import { createWake, PEERS_KNOWN_MS } from "./wake.ts";
 
 /** Settings of a file in one process; the component that opens it first decides. */
 export interface HubSettings {
@@ -258,13 +258,12 @@ function createShared(
       clock,
       owner,
       acks,
-      inbox: createInbox({ storage, clock, group }),
+      inbox: createInbox({ storage, clock, group, acknowledged: () => trim.soon(id) }),
       backOff,
       concurrency,
       topic: { id, name: request.topic },
       group,
       handle,
-      acknowledged: () => trim.soon(id),
       released: () => {
         wake.notify(id);
         pumpTopic(id);
@@ -276,8 +275,14 @@ function createShared(
     byTopic.set(id, [...(byTopic.get(id) ?? []), consumer]);
     stopWatching ??= watch();
     consumer.pump();
+    const cancelSecond = platform.clock.after(PEERS_KNOWN_MS, () => consumer.pump());
     let closing: Promise<void> | undefined;
-    return { close: () => (closing ??= leave(consumer)) };
+    return {
+      close() {
+        cancelSecond();
+        return (closing ??= leave(consumer));
+      },
+    };
   }
 
   async function leave(consumer: Consumer): Promise<void> {

@@ -1,6 +1,6 @@
-import type { Acknowledgement, EmbeddedDelivery } from "../../../src/driver/pubsub.ts";
+import type { Acknowledgement, EmbeddedDelivery, EventIdentity } from "../../../src/driver/pubsub.ts";
 import type { Clock } from "../../../src/kit/clock.ts";
-import type { Schema, Storage } from "../../../src/storage/storage.ts";
+import type { Schema, Step, Storage } from "../../../src/storage/storage.ts";
 import { ackStep, type Fence, promoteStep } from "./statements.ts";
 
 /**
@@ -24,8 +24,8 @@ export const inboxSchema: Schema = {
 
 /** The inbox of one consumer group. */
 export interface Inbox {
-  /** One delivery to the group; `settled` is called when its acknowledgement is on disk. */
-  delivery(handed: HandedOut, settled: () => void): EmbeddedDelivery;
+  /** One delivery to the group. */
+  delivery(handed: HandedOut): InboxDelivery;
 }
 
 /** A message that was handed out, with what its acknowledgement must prove. */
@@ -38,6 +38,8 @@ export interface InboxPorts {
   readonly storage: Storage;
   readonly clock: Pick<Clock, "now">;
   readonly group: number;
+  /** An acknowledgement is on disk. */
+  acknowledged(): void;
 }
 
 const anySql = "SELECT 1 FROM pubsub_inbox WHERE grp = +? LIMIT 1";
@@ -45,24 +47,54 @@ const knownSql = "SELECT 1 FROM pubsub_inbox WHERE grp = +? AND id = +? AND sour
 const enterSql = "INSERT INTO pubsub_inbox (grp, source, id, received_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
 
 /** Opens the inbox of a group. A group that never used it costs its deliveries nothing. */
-export function createInbox({ storage, clock, group }: InboxPorts): Inbox {
-  let isUsed = storage.get(anySql, [group]) !== undefined;
-  return {
-    delivery: (handed, settled) => ({
-      storage,
-      // What other processes enter is seen at the commit at the latest.
-      isKnown: ({ source, id }) => isUsed && storage.get(knownSql, [group, id, source]) !== undefined,
-      acknowledge({ source, id }): Acknowledgement {
-        isUsed = true;
-        const { seq, key } = handed;
-        const fence = { ...ackStep(group, handed, [seq]), expect: 1 };
-        const entry = { sql: enterSql, params: [group, source, id, clock.now()], expect: 1 };
-        const promotion = key === null ? [] : [promoteStep(group, [key])];
-        return { steps: [fence, entry, ...promotion], fault: (step) => (step === 1 ? "known" : "lost") };
-      },
-      acknowledged: settled,
-    }),
-  };
+export function createInbox(ports: InboxPorts): Inbox {
+  const { storage, group } = ports;
+  const shared = { ...ports, isUsed: storage.get(anySql, [group]) !== undefined };
+  return { delivery: (handed) => new InboxDelivery(shared, handed) };
+}
+
+/** A delivery that a transaction of somebody else may acknowledge. Each message in a handler has one: a class is the smallest way. */
+class InboxDelivery implements EmbeddedDelivery {
+  readonly #inbox: InboxPorts & { isUsed: boolean };
+  readonly #handed: HandedOut;
+  /** It was acknowledged by a transaction. */
+  isSettled = false;
+
+  constructor(inbox: InboxPorts & { isUsed: boolean }, handed: HandedOut) {
+    this.#inbox = inbox;
+    this.#handed = handed;
+  }
+
+  get storage(): Storage {
+    return this.#inbox.storage;
+  }
+
+  /** What other processes enter is seen at the commit at the latest. */
+  isKnown({ source, id }: EventIdentity): boolean {
+    const { isUsed, storage, group } = this.#inbox;
+    return isUsed && storage.get(knownSql, [group, id, source]) !== undefined;
+  }
+
+  acknowledge({ source, id }: EventIdentity): Acknowledgement {
+    const { group, clock } = this.#inbox;
+    this.#inbox.isUsed = true;
+    const { seq, key } = this.#handed;
+    const steps: Step[] = [
+      { ...ackStep(group, this.#handed, [seq]), expect: 1 },
+      { sql: enterSql, params: [group, source, id, clock.now()], expect: 1 },
+    ];
+    if (key !== null) steps.push(promoteStep(group, [key]));
+    return { steps, fault: faultOf };
+  }
+
+  acknowledged(): void {
+    this.isSettled = true;
+    this.#inbox.acknowledged();
+  }
+}
+
+function faultOf(step: number): "known" | "lost" {
+  return step === 1 ? "known" : "lost";
 }
 
 const CHUNK = 500;

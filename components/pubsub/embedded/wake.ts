@@ -24,8 +24,8 @@ const HOST = "127.0.0.1";
 const MARK = 0x504c4e31;
 const PAUSE_MS = 1;
 const LINGER_MS = 50;
-/** How long it is taken for known who listens. */
-const KNOWN_MS = 20;
+/** How long it is taken for known who listens, in milliseconds. Who is new looks for messages once more after it. */
+export const PEERS_KNOWN_MS = 250;
 
 function encode(topic: number): Uint8Array {
   const bytes = new Uint8Array(8);
@@ -66,7 +66,7 @@ export function createWake({ udp, clock, peers, woken }: WakePorts): Wake {
   }
   function portsOf(topic: number): readonly number[] {
     const found = known.get(topic);
-    if (found !== undefined && sentAt - found.at < KNOWN_MS) return found.ports;
+    if (found !== undefined && sentAt - found.at < PEERS_KNOWN_MS) return found.ports;
     const ports = peers(topic);
     known.set(topic, { ports, at: sentAt });
     return ports;

@@ -5,7 +5,7 @@ import { appTopic, commitAnswer, type DeliveryPorts, needsHeadOnly } from "./del
 import { deliveryIdName, type HeldDelivery, identityOf } from "./deliveries.ts";
 import { readEventHead } from "./event-head.ts";
 import type { BulkEventEntry, CloudEvent } from "./model.ts";
-import type { BulkVerdict } from "./ports.ts";
+import type { AnsweredTransaction, BulkVerdict } from "./ports.ts";
 import { isRawPayload } from "./raw-payload.ts";
 import { readCloudEvent } from "./receive.ts";
 
@@ -97,31 +97,48 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
       count(status);
     };
 
-    /** One entry's verdict; what is to come again stays among the entries. */
-    async function conclude(
+    /** One entry's verdict; what is to come again stays among the entries. Most are settled at once. */
+    function conclude(
       entries: Map<string, BulkEventEntry>,
       entryId: string,
       verdict: BulkVerdict,
       attempt: AbortSignal,
-    ): Promise<void> {
+    ): Promise<void> | undefined {
       const entry = entries.get(entryId);
       const delivery = held.get(entryId);
-      if (entry === undefined || delivery === undefined) return;
-      if (verdict instanceof Error && !delivery.isCommitted) return count("retry");
-      if (typeof verdict === "object" && !(verdict instanceof Error)) {
-        const event = entry.event instanceof Uint8Array ? undefined : entry.event;
-        try {
-          await commitAnswer(commit, delivery, verdict, event, attempt);
-        } catch (error) {
-          log.warn(textOf(error));
-          return count("retry");
-        }
-      }
-      const message = messages.get(entryId);
-      const isDropped = verdict === "drop" && !delivery.isCommitted;
-      if (isDropped && message !== undefined) await deadLetters.put(message, message.metadata);
-      settle(entryId, "ack", isDropped ? "drop" : "success");
+      if (entry === undefined || delivery === undefined) return undefined;
+      if (verdict === "success" || delivery.isCommitted) done(entries, entryId, "success");
+      else if (verdict === "drop") return drop(entries, entryId);
+      else if (verdict instanceof Error) count("retry");
+      else return commitOne(entries, entry, delivery, verdict, attempt);
+      return undefined;
+    }
+
+    function done(entries: Map<string, BulkEventEntry>, entryId: string, status: string): void {
+      settle(entryId, "ack", status);
       entries.delete(entryId);
+    }
+
+    async function drop(entries: Map<string, BulkEventEntry>, entryId: string): Promise<void> {
+      const message = messages.get(entryId);
+      if (message !== undefined) await deadLetters.put(message, message.metadata);
+      done(entries, entryId, "drop");
+    }
+
+    async function commitOne(
+      entries: Map<string, BulkEventEntry>,
+      { entryId, event }: BulkEventEntry,
+      delivery: HeldDelivery,
+      verdict: AnsweredTransaction,
+      attempt: AbortSignal,
+    ): Promise<void> {
+      try {
+        await commitAnswer(commit, delivery, verdict, event instanceof Uint8Array ? undefined : event, attempt);
+      } catch (error) {
+        log.warn(textOf(error));
+        return count("retry");
+      }
+      done(entries, entryId, "success");
     }
 
     async function hand({ path, entries }: Group): Promise<void> {
@@ -138,7 +155,12 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
           count("retry", entries.size);
           throw error;
         });
-        await Promise.all([...verdicts].map(([entryId, verdict]) => conclude(entries, entryId, verdict, attempt)));
+        const pending: Promise<void>[] = [];
+        for (const [entryId, verdict] of verdicts) {
+          const concluding = conclude(entries, entryId, verdict, attempt);
+          if (concluding !== undefined) pending.push(concluding);
+        }
+        if (pending.length > 0) await Promise.all(pending);
         if (entries.size > 0) throw new Error("few message(s) have failed during bulk subscribe operation");
       }, signal).catch((error: unknown) => {
         log.warn(`encountered an error while delivering a bulk of topic ${topic}, err: ${textOf(error)}`);

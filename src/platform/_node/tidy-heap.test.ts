@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createTidyHeap } from "./tidy-heap.ts";
+import { createCollect, createTidyHeap } from "./tidy-heap.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -25,4 +25,25 @@ test("many small pieces are tidied up, few never", async () => {
   for (let piece = 0; piece < 400; piece++) took(100);
   await turn();
   assert.equal(runs, 1);
+});
+
+test("what outlives its youth is collected when there is much of it", () => {
+  const sizes = [9e6, 11e6, 13e6, 9e6, 300e6, 400e6, 500e6];
+  const ran: string[] = [];
+  const collect = createCollect({
+    young() {
+      ran.push("young");
+      return sizes.shift() ?? 0;
+    },
+    whole() {
+      ran.push("whole");
+      return sizes[0] === 400e6 ? 290e6 : 6e6;
+    },
+  });
+  const counts: number[] = [];
+  while (sizes.length > 0) {
+    collect();
+    counts.push(ran.filter((kind) => kind === "whole").length);
+  }
+  assert.deepEqual(counts, [1, 1, 2, 2, 3, 3, 4]);
 });

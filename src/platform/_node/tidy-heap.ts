@@ -2,7 +2,7 @@ import type { TookBytes } from "./greedy-read.ts";
 
 const enoughBytes = 8 * 1024 * 1024;
 const enoughPieces = 400;
-const leastMs = 200;
+const leastMs = 150;
 
 /**
  * portable: JavaScriptCore lets garbage grow with the memory of the machine, to a multiple of what a sidecar needs. To be called with the
@@ -27,5 +27,27 @@ export function createTidyHeap(collect: () => unknown): TookBytes {
     if (isDue || (bytes < enoughBytes && (pieces < enoughPieces || performance.now() - last < leastMs))) return;
     isDue = true;
     setImmediate(tidy);
+  };
+}
+
+const leastGrowth = 6_000_000;
+const mostGrowth = 1.5;
+
+/** Ways to collect; all answer the size of the heap in bytes after it. */
+export interface Collections {
+  /** Frees what was made since the last collection and is not in use any more. */
+  young(): number;
+  /** Frees all that is not in use. */
+  whole(): number;
+}
+
+/**
+ * Collects what is young, and all once what has outlived that has grown. What is under way at a collection outlives it, and under load
+ * the heap would hold tens of megabytes of that.
+ */
+export function createCollect({ young, whole }: Collections): () => void {
+  let kept = 0;
+  return () => {
+    if (young() > Math.max(kept + leastGrowth, kept * mostGrowth)) kept = whole();
   };
 }
