@@ -54,6 +54,10 @@ export function bindingConformance(name: string, open: () => Promise<Binding>, t
       }));
 
   if (bring === undefined) return;
+  const until = async (holds: () => boolean): Promise<void> => {
+    for (const end = Date.now() + 20_000; !holds(); await new Promise((resolve) => setTimeout(resolve, 5)))
+      assert.ok(Date.now() < end, "no event came within 20 s");
+  };
   test(`${name}: brings events to the handler until the reader is closed`, () =>
     within(async (binding) => {
       const events: BindingEvent[] = [];
@@ -62,7 +66,7 @@ export function bindingConformance(name: string, open: () => Promise<Binding>, t
         return new Uint8Array();
       }, signal);
       await bring();
-      assert.ok(events.length > 0);
+      await until(() => events.length > 0);
       await reader?.close();
       const before = events.length;
       await bring();
@@ -78,20 +82,23 @@ export function bindingConformance(name: string, open: () => Promise<Binding>, t
       }, signal);
       await bring();
       await bring();
-      assert.ok(calls > 1);
+      await until(() => calls > 1);
       await reader?.close();
     }));
 
   test(`${name}: closing the reader waits for the handler`, () =>
     within(async (binding) => {
       const hold = Promise.withResolvers<void>();
+      let isCalled = false;
       let isDone = false;
       const reader = await binding.read?.(async () => {
+        isCalled = true;
         await hold.promise;
         isDone = true;
         return new Uint8Array();
       }, signal);
       await bring();
+      await until(() => isCalled);
       const closing = reader?.close();
       hold.resolve();
       await closing;

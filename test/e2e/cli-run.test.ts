@@ -7,7 +7,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { freePorts } from "../../scripts/free-ports.ts";
 import { component } from "../harness/daprd-process.ts";
-import { appScript, isAlive, node, type PillionRun, pillion, startRun, until } from "../harness/pillion.ts";
+import { appScript, isAlive, node, type PillionRun, pillion, startRun, until, within } from "../harness/pillion.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";
 
 interface Metadata {
@@ -156,8 +156,7 @@ test("kill -9 of the runtime ends its app and what that started within two secon
   assert.equal(pids.filter(isAlive).length, 2);
   run.signal("SIGKILL");
   await run.exited;
-  const end = Date.now() + 2000;
-  while (pids.some(isAlive) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+  await within(2000, () => !pids.some(isAlive));
   assert.deepEqual(pids.filter(isAlive), []);
   assert.deepEqual(run.list(), []);
 });

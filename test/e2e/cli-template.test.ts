@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { freePorts } from "../../scripts/free-ports.ts";
 import { component } from "../harness/daprd-process.ts";
-import { appScript, isAlive, node, pillion, startRun, until } from "../harness/pillion.ts";
+import { appScript, isAlive, node, pillion, startRun, until, within } from "../harness/pillion.ts";
 import { temporaryFolder } from "../harness/temporary-folder.ts";
 
 const command = JSON.stringify([node, appScript]);
@@ -154,8 +154,7 @@ test("kill -9 of a run of several apps ends all of them", async () => {
   assert.equal(pids.filter(isAlive).length, 6);
   run.signal("SIGKILL");
   await run.exited;
-  const end = Date.now() + 2000;
-  while (pids.some(isAlive) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+  await within(2000, () => !pids.some(isAlive));
   assert.deepEqual(pids.filter(isAlive), []);
 });
 

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { type AppPair, pairWays, startPair } from "../harness/app-pair.ts";
+import { within } from "../harness/pillion.ts";
 import { type RawApp, startRawApp } from "../harness/raw-app.ts";
 import { askForWebSocket, type SocketApp, startSocketApp } from "../harness/raw-websocket.ts";
 
@@ -13,8 +14,8 @@ const mostOnTheWay = 32 * mib;
 const mostGrowth = 96 * mib;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-/** Waits for something that has to happen; `within` is no measure, only the end of patience. */
-async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+/** Waits for something that has to happen; the time is no measure, only the end of patience. */
+async function patiently<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${what}`)), ms);
@@ -142,7 +143,7 @@ class Client {
   async until(what: string, done: () => boolean): Promise<void> {
     while (!done()) {
       if (this.isOver) throw new Error(`the connection ended before ${what}: ${this.text.slice(0, 300)}`);
-      await within(
+      await patiently(
         20_000,
         what,
         new Promise<void>((resolve) => {
@@ -304,17 +305,18 @@ for (const way of pairWays) {
 
     for (const path of ["/hang", "/endless"]) {
       test(`a client that leaves ends the app's request: ${path}`, async () => {
-        const gone = new Promise<void>((resolve) => {
-          state.gone = resolve;
-        });
+        let isGone = false;
+        state.gone = () => {
+          isGone = true;
+        };
         const arrived = new Promise<void>((resolve) => {
           state.arrived = resolve;
         });
         const client = new Client(pair.httpPort, request("GET", path));
-        if (path === "/hang") await within(20_000, "the request", arrived);
+        if (path === "/hang") await patiently(20_000, "the request", arrived);
         else await client.until("the first part", () => client.text.includes("one"));
         client.socket.destroy();
-        await within(1000, "the end of the app's request", gone);
+        assert.ok(await within(1000, () => isGone), "the app's request did not end");
       });
     }
 

@@ -60,6 +60,16 @@ export async function until<T>(
   }
 }
 
+/**
+ * Whether something becomes true within a time in which this process gets to run: what a busy machine takes from it does not count.
+ */
+export async function within(ms: number, holds: () => boolean): Promise<boolean> {
+  const stepMs = 20;
+  for (let turns = ms / stepMs; turns > 0 && !holds(); turns--)
+    await new Promise((resolve) => setTimeout(resolve, stepMs));
+  return holds();
+}
+
 /** Whether a process lives; what nobody has collected yet does not. */
 export function isAlive(pid: number): boolean {
   try {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createHost, sleep } from "./host.ts";
+import { createHost, sleep, until } from "./host.ts";
 
 const { clock, random } = await createHost();
 
@@ -22,13 +22,14 @@ test("an aborted sleep rejects with the reason", async () => {
 test("after and alarm wake once, and not when cancelled", async () => {
   const woke: string[] = [];
   clock.after(5, () => woke.push("after"));
-  clock.alarm(clock.now() + 10, () => woke.push(`alarm ${clock.now() >= due}`));
-  const due = clock.now() + 9;
+  const due = clock.now() + 10;
+  clock.alarm(due, () => woke.push(`alarm ${clock.now() >= due - 1}`));
   clock.alarm(clock.now() - 5, () => woke.push("past"));
   clock.after(5, () => woke.push("never"))();
   clock.alarm(clock.now() + 5, () => woke.push("never"))();
-  await sleep(60);
-  assert.deepEqual(woke, ["past", "after", "alarm true"]);
+  await until(() => woke.length >= 3, "all three woke");
+  await sleep(20);
+  assert.deepEqual(woke.sort(), ["after", "alarm true", "past"]);
 });
 
 test("delays beyond the longest timer do not fire at once", async () => {

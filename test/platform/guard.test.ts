@@ -4,6 +4,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { hostPlatform } from "../harness/host-platform.ts";
+import { within } from "../harness/pillion.ts";
 import { runScript } from "../harness/run-script.ts";
 
 const isWindows = process.platform === "win32";
@@ -42,8 +43,7 @@ test("kill -9 of the parent ends guarded children and theirs", { skip: isWindows
   assert.ok(pids.every(isAlive));
   parent.child.kill("SIGKILL");
   await parent.ended;
-  const end = Date.now() + 2000;
-  while (pids.some(isAlive) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+  await within(2000, () => !pids.some(isAlive));
   assert.deepEqual(pids.filter(isAlive), []);
 });
 
@@ -68,9 +68,7 @@ test("a guarded child that is gone takes the rest of its group with it", { skip:
   });
   const pid = Number(await new Response(child.stdout).text());
   assert.equal(await child.exited, 0);
-  const end = Date.now() + 2000;
-  while (isAlive(pid) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(isAlive(pid), false);
+  assert.ok(await within(2000, () => !isAlive(pid)));
 });
 
 test("signals reach the guarded child but not its watcher", { skip: isWindows }, async () => {

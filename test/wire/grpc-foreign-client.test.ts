@@ -14,7 +14,7 @@ const max = 80 << 20;
 /** Our server on a real socket, called by another implementation of gRPC. */
 describe("a foreign client", () => {
   const service = foreignProbe();
-  const seen = { aborted: 0, cleaned: 0, made: 0, taken: 0 };
+  const seen = { arrived: 0, aborted: 0, cleaned: 0, made: 0, taken: 0 };
   let listener: Listener;
   let client: Client;
   let wakeSlowReader = () => {};
@@ -24,6 +24,7 @@ describe("a foreign client", () => {
     const sleep = (ms: number) => platform.clock.sleep(ms);
     const part = describeProbe().part({
       async unary({ data, fail, n, size }, context) {
+        seen.arrived++;
         context.signal.addEventListener("abort", () => seen.aborted++);
         if (fail > 0) {
           const info = { reason: "WHY", domain: "dapr.io", metadata: {} };
@@ -229,9 +230,12 @@ describe("a foreign client", () => {
 
   it("cancels, and the handler learns of it", async () => {
     const before = seen.aborted;
+    const arrived = seen.arrived;
     const call = unary({ n: 3000 });
-    setTimeout(() => call.cancel(), 50);
-    assert.equal((await refused(call)).code, Code.Canceled);
+    const answer = refused(call);
+    await until(() => seen.arrived > arrived);
+    call.cancel();
+    assert.equal((await answer).code, Code.Canceled);
     await until(() => seen.aborted > before);
 
     const cleaned = seen.cleaned;

@@ -55,12 +55,12 @@ test("delays: a message for a moment ahead comes at that moment, and in the orde
   const inbox = collector();
   await app.subscribe({ topic: "t", metadata: {} }, inbox.handle, signal);
   const started = Date.now();
-  await other.publish(message("later", { deliverAfter: "150ms" }), signal);
-  await app.publish(message("soon", { DeliverAfter: "60ms", ttl: "10s" }), signal);
+  await other.publish(message("later", { deliverAfter: "900ms" }), signal);
+  await app.publish(message("soon", { DeliverAfter: "300ms", ttl: "10s" }), signal);
   await app.publish(message("now"), signal);
   await inbox.until(3);
   assert.deepEqual(inbox.texts(), ["now", "soon", "later"]);
-  assert.ok(Date.now() - started >= 149);
+  assert.ok(Date.now() - started >= 899);
   await other.close();
   await app.close();
 });

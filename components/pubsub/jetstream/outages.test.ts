@@ -105,7 +105,19 @@ for (const [kind, more] of Object.entries(settings)) {
     await pubsub.subscribe({ topic: "t", metadata: {} }, inbox.handle, signal);
     await publish(pubsub, "before");
     await inbox.until(1);
+    // What is not acknowledged when the network fails comes again, and rightly so.
+    const settled = async (count: number): Promise<void> => {
+      await inbox.until(count);
+      for (;;) {
+        const { consumers } = (await nats.admin.ask("CONSUMER.NAMES.tests")) as { consumers: string[] };
+        const infos = await Promise.all(consumers.map((name) => nats.admin.ask(`CONSUMER.INFO.tests.${name}`)));
+        const open = (infos as { num_ack_pending: number }[]).reduce((sum, info) => sum + info.num_ack_pending, 0);
+        if (open === 0) return;
+        await platform.clock.sleep(10);
+      }
+    };
     for (const [index, fail] of [relay.cut, relay.freeze, relay.cut].entries()) {
+      await settled(1 + 2 * index);
       await fail();
       await nats.admin.publish("t", `away ${index}`);
       const late = publishAtLast(pubsub, `late ${index}`);

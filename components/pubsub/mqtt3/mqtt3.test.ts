@@ -251,7 +251,7 @@ else {
     await pubsub.publish(message("t", "secret"), signal);
     await inbox.until(1);
     await pubsub.close();
-    const limit = AbortSignal.timeout(1500);
+    const limit = AbortSignal.timeout(4000);
     const context = driverContext(platform, "pubsub", { signal: limit });
     await assert.rejects(
       driver.open(new Map(Object.entries({ ...address, url: `ssl://localhost:${port}` })), context),

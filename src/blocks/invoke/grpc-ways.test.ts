@@ -25,6 +25,7 @@ type Way = (typeof ways)[number];
 
 let appServer: Listener;
 let seen: Headers;
+let arrived = 0;
 let cancelled = 0;
 const sidecars: InvokeSidecar[] = [];
 const clients: Http2Client[] = [];
@@ -46,6 +47,7 @@ async function startApp(): Promise<Listener> {
         throw new ConnectError(request.text, request.fail, { "x-why": "because" }, [detail]);
       }
       if (request.text === "wait") {
+        arrived++;
         await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
         cancelled++;
       }
@@ -224,9 +226,10 @@ for (const way of ways) {
 
     it("ends the app's call when the caller leaves", async () => {
       const before = cancelled;
+      const waiting = arrived;
       const leaving = new AbortController();
       const pending = client().unary(probe.unary, { text: "wait" }, { headers: to, signal: leaving.signal });
-      await clock.sleep(50);
+      while (arrived === waiting) await clock.sleep(1);
       leaving.abort();
       assert.equal((await failure(pending)).code, Code.Canceled);
       while (cancelled === before) await clock.sleep(1);

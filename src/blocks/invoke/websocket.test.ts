@@ -399,7 +399,7 @@ describe("a WebSocket under a policy", () => {
       peers: { callee: callee.peerAddress },
       resiliencies: [
         resiliencyResource("guard", {
-          timeouts: { short: "300ms" },
+          timeouts: { short: "1s" },
           retries: { three: { policy: "constant", duration: "1ms", maxRetries: 3 } },
           apps: { callee: { timeout: "short", retry: "three" } },
         }),
@@ -411,7 +411,7 @@ describe("a WebSocket under a policy", () => {
       const answer = await askForWebSocket(guarded.httpPort, "/v1.0/invoke/callee/method/later");
       assert.equal(answer.status, 101);
       assert.equal(app.requests.length - before, 3);
-      await new Promise((resolve) => setTimeout(resolve, 600));
+      await new Promise((resolve) => setTimeout(resolve, 1200));
       answer.end?.send("text", "still here");
       assert.deepEqual(await ends.at(-1)?.next(), ["text", "still here"]);
       answer.end?.socket.destroy();

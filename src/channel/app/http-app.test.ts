@@ -223,12 +223,14 @@ describe("an app that speaks HTTP/2 without TLS", () => {
 
   it("ends its call when the caller leaves", async () => {
     let reset = 0;
+    const arrived = Promise.withResolvers<void>();
     const app = await startH2((stream) => {
       stream.onReset = () => reset++;
+      arrived.resolve();
     });
     const leaving = new AbortController();
     const pending = app.call(call("/wait"), leaving.signal);
-    await platform.clock.sleep(30);
+    await arrived.promise;
     leaving.abort();
     await assert.rejects(pending, /context canceled/);
     while (reset === 0) await platform.clock.sleep(1);

@@ -10,6 +10,7 @@ import grpc
 PATH = "/probe.v1.Probe/"
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 cancelled = threading.Event()
+waiting = threading.Event()
 
 
 def unary(request, context):
@@ -23,10 +24,11 @@ def unary(request, context):
         left = context.time_remaining()
         return b"none" if left is None else str(int(left)).encode()
     if request == b"wait":
+        waiting.set()
         context.add_callback(cancelled.set)
         time.sleep(20) if not cancelled.wait(20) else None
     if request == b"was cancelled":
-        return b"yes" if cancelled.wait(10) else b"no"
+        return b"unknown" if not waiting.is_set() else b"yes" if cancelled.wait(10) else b"no"
     return request
 
 
@@ -81,12 +83,20 @@ def call(port):
         check("status", same and dict(error.trailing_metadata()).get("x-tail") == "t")
     left = one(b"deadline", metadata=to, timeout=30)
     check("deadline reaches the app", left != b"none" and 0 < int(left) <= 30)
-    try:
-        one(b"wait", metadata=to, timeout=0.5)
-        check("deadline ends the call", False)
-    except grpc.RpcError as error:
-        check("deadline ends the call", error.code() == grpc.StatusCode.DEADLINE_EXCEEDED)
-    check("cancellation reaches the app", one(b"was cancelled", metadata=to, timeout=20) == b"yes")
+    ended = b"unknown"
+    codes = []
+    # On a busy machine a call may be late for its deadline: then it gets a longer one.
+    for limit in (0.5, 2, 8):
+        try:
+            one(b"wait", metadata=to, timeout=limit)
+            codes.append(None)
+        except grpc.RpcError as error:
+            codes.append(error.code())
+        ended = one(b"was cancelled", metadata=to, timeout=20)
+        if ended != b"unknown":
+            break
+    check("deadline ends the call", set(codes) == {grpc.StatusCode.DEADLINE_EXCEEDED})
+    check("cancellation reaches the app", ended == b"yes")
     many = channel.unary_stream(PATH + "ServerStream")
     taken = [int.from_bytes(part[:4], "big") for part in many(b"500", metadata=to, timeout=60)]
     check("server stream", taken == list(range(500)))
