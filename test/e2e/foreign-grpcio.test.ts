@@ -45,7 +45,9 @@ function python(...args: string[]): {
       new Promise((resolve, reject) => {
         child.on("exit", (code) => reject(new Error(`it ended with ${code}:\n${output}`)));
         look = () => {
-          const found = output.split("\n").find((line) => line.startsWith(start));
+          // A line may come in pieces: the last one is not complete yet.
+          const lines = output.split("\n").slice(0, -1);
+          const found = lines.find((line) => line.startsWith(start));
           if (found !== undefined) resolve(found);
         };
         look();
