@@ -47,7 +47,7 @@ function decodeChunk<Head>(message: Uint8Array, decodeHead: (reader: ProtoReader
   let data: Uint8Array | undefined;
   let seq = 0;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) head = decodeHead(reader.message());
+    if (field === 1) head = decodeHead(reader.texts());
     else if (field === 2) {
       const payload = reader.message();
       data = new Uint8Array(0);

@@ -1,6 +1,6 @@
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
-/** Below this many bytes a loop beats the decoder. */
-const shortText = 24;
+/** More text than headers have is not decoded before somebody asks. */
+const mostText = 16_384;
 
 /** The bytes are not a protobuf message. */
 export class ProtoFault extends Error {
@@ -16,6 +16,11 @@ export class ProtoReader {
   #at: number;
   readonly #end: number;
   #wire = 0;
+  /** Where the last span that was read began; it ends where the next field does. */
+  #from = 0;
+  /** The bytes from `#textFrom` on as text with a character for each, where they were read in one go. */
+  #text: string | undefined;
+  #textFrom = 0;
 
   constructor(bytes: Uint8Array, from = 0, to = bytes.length) {
     this.#bytes = bytes;
@@ -39,25 +44,34 @@ export class ProtoReader {
   }
 
   bytes(): Uint8Array {
-    const [from, to] = this.#span();
-    return this.#bytes.subarray(from, to);
+    this.#span();
+    return this.#bytes.subarray(this.#from, this.#at);
   }
 
   string(): string {
-    const [from, to] = this.#span();
-    if (to - from > shortText) return utf8.decode(this.#bytes.subarray(from, to));
-    let text = "";
-    for (let at = from; at < to; at++) {
-      const byte = this.#bytes[at] as number;
-      if (byte > 0x7f) return utf8.decode(this.#bytes.subarray(from, to));
-      text += String.fromCharCode(byte);
-    }
-    return text;
+    this.#span();
+    if (this.#text === undefined) return utf8.decode(this.#bytes.subarray(this.#from, this.#at));
+    return this.#text.slice(this.#from - this.#textFrom, this.#at - this.#textFrom);
   }
 
   message(): ProtoReader {
-    const [from, to] = this.#span();
-    return new ProtoReader(this.#bytes, from, to);
+    this.#span();
+    const inner = new ProtoReader(this.#bytes, this.#from, this.#at);
+    inner.#text = this.#text;
+    inner.#textFrom = this.#textFrom;
+    return inner;
+  }
+
+  /** A message of many short texts: all its bytes are decoded in one go, a third of the work of one by one. */
+  texts(): ProtoReader {
+    const inner = this.message();
+    if (this.#at - this.#from > mostText) return inner;
+    const text = utf8.decode(this.#bytes.subarray(this.#from, this.#at));
+    // As many characters as bytes: each byte stands for itself, or is broken wherever it stands.
+    if (text.length !== this.#at - this.#from) return inner;
+    inner.#text = text;
+    inner.#textFrom = this.#from;
+    return inner;
   }
 
   skip(): void {
@@ -68,12 +82,11 @@ export class ProtoReader {
     else throw new ProtoFault();
   }
 
-  #span(): [number, number] {
+  #span(): void {
     if (this.#wire !== 2) throw new ProtoFault();
     const length = this.#varint();
-    const from = this.#at;
+    this.#from = this.#at;
     this.#advance(length);
-    return [from, this.#at];
   }
 
   #advance(size: number): void {
@@ -83,6 +96,12 @@ export class ProtoReader {
 
   /** Numbers beyond 2^53 lose their last digits, and a negative one becomes a large one: no field here has such values. */
   #varint(): number {
+    if (this.#at >= this.#end) throw new ProtoFault();
+    const first = this.#bytes[this.#at] as number;
+    if (first < 0x80) {
+      this.#at++;
+      return first;
+    }
     let value = 0;
     let scale = 1;
     for (let count = 0; count < 10; count++) {
