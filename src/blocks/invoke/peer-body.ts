@@ -3,7 +3,9 @@ import type { MessageBody } from "../../kit/http-message.ts";
 import type { WireChunk, WireRequest } from "../../kit/peer-wire/decode.ts";
 
 const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
-type Decode = (frame: Uint8Array) => Promise<WireChunk<WireRequest>>;
+
+/** Reads the message in a frame; later when it has to be unpacked. */
+export type Decode = (frame: Uint8Array) => WireChunk<WireRequest> | Promise<WireChunk<WireRequest>>;
 
 /** What an upgraded connection sends: all messages behind the first. */
 export function upgradedBody(frames: AsyncIterator<Uint8Array>, decode: Decode): ReadableStream<Uint8Array> {
@@ -14,25 +16,22 @@ export function upgradedBody(frames: AsyncIterator<Uint8Array>, decode: Decode):
  * The body of a streamed request. It is handed over whole when the first message has all of it, by the length that the request
  * declares; else as a stream that pulls.
  */
-export async function chunkedBody(
+export function chunkedBody(
   first: WireChunk<WireRequest>,
   head: WireRequest,
   frames: AsyncIterator<Uint8Array>,
   decode: Decode,
-): Promise<MessageBody> {
+): MessageBody | Promise<MessageBody> {
   const data = first.data ?? head.data;
   if (first.data !== undefined) checkSeq(first.seq, 0);
   const declared = declaredLength(head);
   if (declared !== undefined && declared === (data?.length ?? 0)) return data ?? null;
   const seq = first.data === undefined ? 0 : 1;
-  let next: Promise<IteratorResult<Uint8Array>> | undefined;
-  if (data === undefined && bodiless.has(head.verb ?? "")) {
-    // Such requests seldom have a body, and the end tells.
-    const step = await frames.next();
-    if (step.done) return null;
-    next = Promise.resolve(step);
-  }
-  return restOf(data, seq, frames, decode, next);
+  if (data !== undefined || !bodiless.has(head.verb ?? "")) return restOf(data, seq, frames, decode, undefined);
+  // Such requests seldom have a body, and the end tells.
+  return frames
+    .next()
+    .then((step) => (step.done ? null : restOf(undefined, seq, frames, decode, Promise.resolve(step))));
 }
 
 function restOf(

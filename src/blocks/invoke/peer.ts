@@ -24,7 +24,7 @@ import {
 } from "../../kit/peer-wire/encode.ts";
 import { verbNames } from "../../kit/peer-wire/verb-names.ts";
 import { ProtoFault } from "../../kit/protobuf/reader.ts";
-import { chunkedBody, upgradedBody } from "./peer-body.ts";
+import { chunkedBody, type Decode, upgradedBody } from "./peer-body.ts";
 import { peerInvocation, withPeerTrace } from "./peer-request.ts";
 
 /** CallLocal: what other sidecars call when they do not stream. */
@@ -75,19 +75,26 @@ async function serveStream(
   if (isUpgrade) rpc.setAnswerHeader(upgradeHeader, "websocket");
   const frames = rpc.frames[Symbol.asyncIterator]();
   const encoding = rpc.header("grpc-encoding");
-  const decoded = async (frame: Uint8Array) => decode(await readPayload(frame, encoding, maxReceiveBytes));
+  const decoded: Decode = (frame) => {
+    const message = readPayload(frame, encoding, maxReceiveBytes);
+    return message instanceof Promise ? message.then(decode) : decode(message);
+  };
   const first = await frames.next();
   if (first.done) throw new ConnectError("EOF", Code.Unknown);
-  const chunk = await decoded(first.value);
+  const leading = decoded(first.value);
+  // A small call is served without waiting for what is there: each wait costs as much as reading its message.
+  const chunk = leading instanceof Promise ? await leading : leading;
   if (chunk.head === undefined || chunk.head.metadata.length === 0) {
     throw malformed("request does not contain the required fields in the leading chunk");
   }
   const upgrade: Upgrade | undefined = isUpgrade
     ? { protocol: "websocket", sends: () => upgradedBody(frames, decoded) }
     : undefined;
-  const body = isUpgrade ? null : await chunkedBody(chunk, chunk.head, frames, decoded);
+  const given = isUpgrade ? null : chunkedBody(chunk, chunk.head, frames, decoded);
+  const body = given instanceof Promise ? await given : given;
   const reply = await run(accept, chunk.head, body, rpc.call, upgrade);
-  await sendReply(rpc, reply);
+  const sending = sendReply(rpc, reply);
+  if (sending !== undefined) await sending;
   rpc.end({ "grpc-status": "0" });
 }
 
@@ -113,7 +120,13 @@ function withCaller(call: Call, trace: Trace, named: NonNullable<Call["caller"]>
   return caller === undefined ? { signal: call.signal, trace } : { signal: call.signal, trace, caller };
 }
 
-async function sendReply(rpc: RawCall, reply: InvocationReply): Promise<void> {
+function sendReply(rpc: RawCall, reply: InvocationReply): Promise<void> | undefined {
+  const { body } = reply;
+  if (body instanceof ReadableStream || (body !== null && body.length > chunkBytes)) return sendChunked(rpc, reply);
+  return rpc.write(encodeResponseFrame(reply, body ?? undefined, body?.length ?? 0));
+}
+
+async function sendChunked(rpc: RawCall, reply: InvocationReply): Promise<void> {
   const send = async (frame: Uint8Array, behind?: Uint8Array) => {
     const taken = rpc.write(frame, behind);
     if (taken !== undefined) await taken;
@@ -127,10 +140,10 @@ async function sendReply(rpc: RawCall, reply: InvocationReply): Promise<void> {
   };
   const { body } = reply;
   if (!(body instanceof ReadableStream)) {
-    const length = body?.length ?? 0;
-    await send(encodeResponseFrame(reply, body?.subarray(0, chunkBytes), length));
+    const whole = body ?? new Uint8Array(0);
+    await send(encodeResponseFrame(reply, whole.subarray(0, chunkBytes), whole.length));
     seq = 1;
-    if (length > chunkBytes) await sendChunks((body as Uint8Array).subarray(chunkBytes));
+    await sendChunks(whole.subarray(chunkBytes));
     return;
   }
   await send(encodeResponseFrame(reply, undefined, undefined));
