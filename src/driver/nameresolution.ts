@@ -21,6 +21,8 @@ export interface NameResolver {
   register?(self: Announcement): Promise<() => Promise<void>>;
   /** It knows better than a cache: one of the addresses is taken at random, and the next call asks again. */
   readonly isFresh?: boolean;
+  /** Addresses that are at hand, for those who call often; empty: ask `resolve`. Absent: nothing ever is. */
+  known?(request: Pick<ResolveRequest, "appId" | "namespace">): readonly string[];
   /** All known addresses (the caller balances), empty when unknown. */
   resolve(request: ResolveRequest, signal: AbortSignal): Promise<readonly string[]>;
   /** An address of the app did not answer: whoever keeps addresses should give others first. */

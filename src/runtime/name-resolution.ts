@@ -15,7 +15,7 @@ import type { Shared } from "./shared.ts";
 /** How a sidecar finds the sidecars of other processes, and is found. */
 export interface NameResolution {
   /** In the order in which they are asked. */
-  readonly resolvers: readonly Pick<NameResolver, "resolve" | "unreachable">[];
+  readonly resolvers: readonly Pick<NameResolver, "resolve" | "known" | "unreachable">[];
   /** Makes this sidecar known, a moment later. */
   announce(self: Announcement): void;
   close(): Promise<void>;
@@ -71,7 +71,10 @@ async function resolveWith(
   random: Random,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const found = await resolver.resolve(request, signal);
+  return oneOf(resolver, await resolver.resolve(request, signal), random);
+}
+
+function oneOf(resolver: NameResolver, found: readonly string[], random: Random): readonly string[] {
   if (resolver.isFresh !== true || found.length < 2) return found;
   return found.slice(Math.floor(random.fraction() * found.length)).slice(0, 1);
 }
@@ -101,12 +104,16 @@ export function openNameResolution(ports: NameResolutionPorts): NameResolution {
   }
 
   let opening: Promise<NameResolver> | undefined;
+  let ready: NameResolver | undefined;
   const opened = (): Promise<NameResolver> => {
     // A registry that was away for a moment may be asked again.
-    opening ??= openDriver().catch((error: unknown) => {
-      opening = undefined;
-      throw error;
-    });
+    opening ??= openDriver().then(
+      (resolver) => (ready = resolver),
+      (error: unknown) => {
+        opening = undefined;
+        throw error;
+      },
+    );
     return opening;
   };
   const withdrawals: (() => Promise<void>)[] = [];
@@ -136,6 +143,7 @@ export function openNameResolution(ports: NameResolutionPorts): NameResolution {
     resolvers: [
       ...(registry === undefined ? [] : [registryResolver(registry, platform.clock)]),
       {
+        known: (request) => (ready?.known === undefined ? [] : oneOf(ready, ready.known(request), platform.random)),
         resolve: async (request, signal) => resolveWith(await opened(), request, platform.random, signal),
         unreachable(appId, address) {
           opening?.then(

@@ -103,8 +103,15 @@ export function wireInvoke(wiring: InvokeWiring): WiredInvoke {
     const pool = createGrpcPool({ connect: platform.connectHttp2, clock, idleMs: options.peerMaxIdleMs, ...limits });
     return { pool, peers: createPeers(pool) };
   });
+  let ready: Peers | undefined;
   const peers: Pick<Peers, "invoke"> = {
-    invoke: async (peer, request, call) => (await loaded.get()).peers.invoke(peer, request, call),
+    invoke(peer, request, call) {
+      if (ready !== undefined) return ready.invoke(peer, request, call);
+      return loaded.get().then((made) => {
+        ready = made.peers;
+        return ready.invoke(peer, request, call);
+      });
+    },
   };
 
   const accept = createAccept({

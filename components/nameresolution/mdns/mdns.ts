@@ -129,6 +129,8 @@ function createMdns(port: number, chosen: readonly string[], context: DriverCont
       };
     },
 
+    known: ({ appId }) => sightings.ask(appId),
+
     async resolve({ appId }, signal) {
       const cached = sightings.ask(appId);
       if (cached.length > 0) return cached;

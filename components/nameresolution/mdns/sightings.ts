@@ -30,6 +30,7 @@ export class Sightings {
     const known = this.#entry(appId);
     const now = this.#clock.monotonic();
     known.askedAt = now;
+    if (known.addresses.size === 0) return [];
     const live = [...known.addresses].filter(([, { seenAt }]) => now - seenAt < believedMs);
     const four = live.filter(([, { family }]) => family === 4);
     return (four.length > 0 ? four : live).map(([address]) => address);

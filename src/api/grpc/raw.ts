@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Call, Trace } from "../../kit/call.ts";
 import type { FrameSink } from "../../kit/grpc/frame-queue.ts";
 import type { MetadataList } from "../../kit/grpc/metadata.ts";
 import type { ServerStream } from "../../platform/types.ts";
@@ -35,43 +36,7 @@ export type RawHandler = (call: RawCall) => Promise<void>;
 /** Runs a raw handler on a stream whose call is admitted. */
 export function serveRaw(stream: ServerStream, call: ServerCall, handle: RawHandler, maxReceiveBytes: number): void {
   const frames = receiveFrames(stream, call, maxReceiveBytes);
-  const raw: RawCall = {
-    path: call.path,
-    metadata: call.metadata,
-    remoteAddress: call.remoteAddress,
-    peerCertificate: call.peerCertificate,
-    frames,
-    get call() {
-      return call.call;
-    },
-    get signal() {
-      return call.signal;
-    },
-    get values() {
-      return call.values;
-    },
-    get responseHeader() {
-      return call.responseHeader;
-    },
-    get responseTrailer() {
-      return call.responseTrailer;
-    },
-    header: (key) => call.header(key),
-    get onMessage() {
-      return call.onMessage;
-    },
-    set onMessage(handle) {
-      call.onMessage = handle;
-    },
-    setAnswerHeader: (key, value) => call.setAnswerHeader(key, value),
-    dropHeader: (key) => call.dropHeader(key),
-    setTrace: (trace) => call.setTrace(trace),
-    setCaller: (caller) => call.setCaller(caller),
-    timeoutMs: () => call.timeoutMs(),
-    respond: (headers) => call.respond(headers),
-    write: (frame, behind) => (call.write(frame, behind) ? undefined : call.drained()),
-    end: (trailers) => call.finish(trailers),
-  };
+  const raw = new ServedRawCall(call, frames);
   const run = async () => {
     await handle(raw);
     if (!call.isClosed)
@@ -79,5 +44,78 @@ export function serveRaw(stream: ServerStream, call: ServerCall, handle: RawHand
   };
   run()
     .catch((error: unknown) => call.fail(error))
-    .finally(() => call.release());
+    .then(() => call.release());
+}
+
+/** A server call as its raw handler sees it: a class, since each call has one. */
+class ServedRawCall implements RawCall {
+  readonly frames: RequestFrames;
+  /** Not a private name, so that a policy can make its attempts with this as their prototype. */
+  readonly served: ServerCall;
+
+  constructor(call: ServerCall, frames: RequestFrames) {
+    this.served = call;
+    this.frames = frames;
+  }
+
+  get path() {
+    return this.served.path;
+  }
+  get metadata() {
+    return this.served.metadata;
+  }
+  get remoteAddress() {
+    return this.served.remoteAddress;
+  }
+  get peerCertificate() {
+    return this.served.peerCertificate;
+  }
+  get call() {
+    return this.served.call;
+  }
+  get signal() {
+    return this.served.signal;
+  }
+  get values() {
+    return this.served.values;
+  }
+  get responseHeader() {
+    return this.served.responseHeader;
+  }
+  get responseTrailer() {
+    return this.served.responseTrailer;
+  }
+  get onMessage() {
+    return this.served.onMessage;
+  }
+  set onMessage(handle) {
+    this.served.onMessage = handle;
+  }
+  header(key: string) {
+    return this.served.header(key);
+  }
+  setAnswerHeader(key: string, value: string) {
+    this.served.setAnswerHeader(key, value);
+  }
+  dropHeader(key: string) {
+    this.served.dropHeader(key);
+  }
+  setTrace(trace: Trace) {
+    this.served.setTrace(trace);
+  }
+  setCaller(caller: NonNullable<Call["caller"]>) {
+    this.served.setCaller(caller);
+  }
+  timeoutMs() {
+    return this.served.timeoutMs();
+  }
+  respond(headers: MetadataList) {
+    this.served.respond(headers);
+  }
+  write(frame: Uint8Array, behind?: Uint8Array) {
+    return this.served.write(frame, behind) ? undefined : this.served.drained();
+  }
+  end(trailers: MetadataList) {
+    this.served.finish(trailers);
+  }
 }

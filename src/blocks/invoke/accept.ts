@@ -63,7 +63,7 @@ export function createAccept(ports: AcceptPorts): InvocationTarget {
   }
 
   return {
-    async invoke(request, call) {
+    invoke(request, call) {
       if (tracing === undefined) return accept(request, call);
       const trace = tracing.begin("server", call.trace);
       const { span } = trace;
@@ -71,14 +71,12 @@ export function createAccept(ports: AcceptPorts): InvocationTarget {
       const here: Call = caller === undefined ? { signal, trace } : { signal, trace, caller };
       if (span === undefined) return accept(request, here);
       describe(span, tracing.appId, request.method);
-      try {
-        return await accept(request, here);
-      } catch (error) {
-        span.fail((error as Error).message);
-        throw error;
-      } finally {
-        span.end();
-      }
+      return accept(request, here)
+        .catch((error: Error) => {
+          span.fail(error.message);
+          throw error;
+        })
+        .finally(() => span.end());
     },
   };
 }

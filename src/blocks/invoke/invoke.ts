@@ -57,10 +57,16 @@ export function createInvoke(ports: InvokePorts): Invoke {
       throw new InvocationFailure(undefined, "name resolver not initialized");
     }
     const stamped = stamp(request, app.appId);
-    let address = await resolver.resolve(app, call.signal);
+    const found = resolver.resolve(app, call.signal);
+    let address = typeof found === "string" ? found : await found;
     const attempt = async (): Promise<InvocationReply> => {
       try {
-        return peerReply(await metered(app.appId, () => peers.invoke({ ...app, address }, stamped, call)));
+        const { appId, namespace } = app;
+        const start = clock.monotonic();
+        meter?.requestSent(appId);
+        const reply = await peers.invoke({ appId, namespace, address }, stamped, call);
+        meter?.responseReceived(appId, reply.code, clock.monotonic() - start);
+        return peerReply(reply);
       } catch (error) {
         if (isUnreachable(error)) resolver.forget(app, address);
         throw error;
@@ -76,7 +82,11 @@ export function createInvoke(ports: InvokePorts): Invoke {
         try {
           if (number === 1) throw error;
           // It may be back under another address; while nobody knows one, the last is as good as any.
-          address = await resolver.resolve(app, call.signal).catch(() => address);
+          try {
+            address = await resolver.resolve(app, call.signal);
+          } catch {
+            // The last one, then.
+          }
           return await attempt();
         } catch (cause) {
           if (!isUnreachable(cause) || !isRepeatable(request)) throw cause;

@@ -47,18 +47,21 @@ export function createPeers(pool: GrpcPool): Peers {
   };
 
   return {
-    async invoke(peer, request, call) {
-      const client = clientOf(peer);
+    invoke(peer, request, call) {
+      let client: GrpcClient;
       try {
-        return await callLocalStream(client, peer.appId, request, call);
+        client = clientOf(peer);
       } catch (error) {
+        return Promise.reject(error);
+      }
+      return callLocalStream(client, peer.appId, request, call).catch((error: unknown) => {
         if (!(error instanceof ConnectError)) throw error;
         const isWhole = request.upgrade === undefined && !(request.body instanceof ReadableStream);
         if (error.code === unimplemented && isWhole) {
           return callLocal(client, peer.appId, request, call);
         }
         throw new InvocationFailure(error.code, error.rawMessage, { cause: error });
-      }
+      });
     },
     target: clientOf,
   };

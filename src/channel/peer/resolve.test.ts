@@ -38,6 +38,31 @@ test("several addresses are kept for 20 seconds and taken in turn by chance", as
   assert.equal(asked, 3);
 });
 
+test("one address that is at hand is answered at once; of none or several the resolver is asked", async () => {
+  let known: string[] = ["10.0.0.1:1"];
+  const resolver = createPeerResolver({
+    resolvers: [{ known: () => known, resolve: async () => ["10.0.0.2:1"] }],
+    clock: createVirtualClock(),
+    random: createSeededRandom(7),
+    port: 50002,
+  });
+  assert.equal(resolver.resolve(app, signal), "10.0.0.1:1");
+  known = [];
+  assert.equal(await resolver.resolve(app, signal), "10.0.0.2:1");
+  known = ["10.0.0.1:1", "10.0.0.3:1"];
+  assert.equal(await resolver.resolve(app, signal), "10.0.0.2:1");
+});
+
+test("what a later resolver has at hand comes behind the answer of the first", async () => {
+  const resolver = createPeerResolver({
+    resolvers: [{ resolve: async () => ["10.0.0.1:1"] }, { known: () => ["10.0.0.2:1"], resolve: async () => [] }],
+    clock: createVirtualClock(),
+    random: createSeededRandom(7),
+    port: 50002,
+  });
+  assert.equal(await resolver.resolve(app, signal), "10.0.0.1:1");
+});
+
 test("a single address is asked for each time", async () => {
   let asked = 0;
   const { resolver } = start(async () => [`10.0.0.${++asked}:1`]);
@@ -56,7 +81,7 @@ test("resolvers are asked in order; the last failure counts", async () => {
   );
   assert.equal(await found.resolver.resolve(app, signal), "10.0.0.9:1");
   const lost = start(async () => [], failing);
-  await assert.rejects(lost.resolver.resolve(app, signal), /^Error: not here$/);
+  await assert.rejects(async () => lost.resolver.resolve(app, signal), /^Error: not here$/);
 });
 
 test("an empty answer is asked for again, five times", async () => {
@@ -65,7 +90,7 @@ test("an empty answer is asked for again, five times", async () => {
     asked++;
     return [];
   });
-  const pending = resolver.resolve(app, signal);
+  const pending = Promise.resolve(resolver.resolve(app, signal));
   const outcome = assert.rejects(pending, /resolver returned empty address for app id ns\/app/);
   await clock.advance(500);
   await outcome;

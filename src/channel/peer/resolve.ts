@@ -12,6 +12,8 @@ export interface Resolver {
     },
     signal: AbortSignal,
   ): Promise<readonly string[]>;
+  /** Addresses that are at hand; empty: `resolve` may know some. */
+  known?(app: { readonly appId: string; readonly namespace: string }): readonly string[];
   /** An address did not answer. */
   unreachable?(appId: string, address: string): void;
 }
@@ -27,7 +29,8 @@ export interface ResolveOptions {
 
 /** Finds one address of an app to call. */
 export interface PeerResolver {
-  resolve(app: { readonly appId: string; readonly namespace: string }, signal: AbortSignal): Promise<string>;
+  /** At once where the address is at hand. */
+  resolve(app: { readonly appId: string; readonly namespace: string }, signal: AbortSignal): string | Promise<string>;
   forget(app: { readonly appId: string; readonly namespace: string }, address: string): void;
 }
 
@@ -61,25 +64,36 @@ export function createPeerResolver(options: ResolveOptions): PeerResolver {
       ? (addresses[0] as string)
       : (addresses[Math.floor(random.fraction() * addresses.length)] as string);
 
+  const find = async (appId: string, namespace: string, signal: AbortSignal): Promise<string> => {
+    const key = `${namespace}/${appId}`;
+    for (let tries = 0; ; tries++) {
+      const addresses = await ask(appId, namespace, signal);
+      if (addresses.length > 0) {
+        if (addresses.length > 1) cache.set(key, { addresses, until: clock.monotonic() + cacheMs });
+        return pick(addresses);
+      }
+      if (tries === emptyRetries) {
+        throw new Error(`resolver returned empty address for app id ${namespace}/${appId}`);
+      }
+      await clock.sleep(emptyPauseMs, signal);
+    }
+  };
+
   return {
-    async resolve({ appId, namespace }, signal) {
-      const key = `${namespace}/${appId}`;
-      const kept = cache.get(key);
-      if (kept !== undefined) {
-        if (kept.until > clock.monotonic()) return pick(kept.addresses);
-        cache.delete(key);
-      }
-      for (let tries = 0; ; tries++) {
-        const addresses = await ask(appId, namespace, signal);
-        if (addresses.length > 0) {
-          if (addresses.length > 1) cache.set(key, { addresses, until: clock.monotonic() + cacheMs });
-          return pick(addresses);
+    resolve(app, signal) {
+      const { appId, namespace } = app;
+      if (cache.size > 0) {
+        const key = `${namespace}/${appId}`;
+        const kept = cache.get(key);
+        if (kept !== undefined) {
+          if (kept.until > clock.monotonic()) return pick(kept.addresses);
+          cache.delete(key);
         }
-        if (tries === emptyRetries) {
-          throw new Error(`resolver returned empty address for app id ${namespace}/${appId}`);
-        }
-        await clock.sleep(emptyPauseMs, signal);
       }
+      // Only the first is asked so: what another one has at hand comes behind its answer.
+      const known = resolvers[0]?.known?.(app);
+      // Several addresses are for the cache.
+      return known?.length === 1 ? (known[0] as string) : find(appId, namespace, signal);
     },
     forget({ appId, namespace }, address) {
       cache.delete(`${namespace}/${appId}`);
