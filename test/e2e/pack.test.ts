@@ -124,7 +124,7 @@ describe("the npm package, installed from its tarball into an empty folder", () 
       let pid = 0;
       for (let tries = 0; tries < 1500 && pid === 0; tries++) {
         await new Promise((resolve) => setTimeout(resolve, 20));
-        pid = Number(/pid (\d+)/.exec(output())?.[1] ?? 0);
+        pid = Number(/pid (\d+)\n/.exec(output())?.[1] ?? 0);
       }
       assert.notEqual(pid, 0, output());
       child.kill(signal);
