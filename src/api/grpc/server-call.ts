@@ -55,6 +55,7 @@ export class ServerCall implements HandlerContext, CallInfo {
   #trace: Trace | undefined;
   #caller: Call["caller"];
   #wake: (() => void) | undefined;
+  #drain: Promise<void> | undefined;
 
   constructor(
     stream: ServerStream,
@@ -183,10 +184,15 @@ export class ServerCall implements HandlerContext, CallInfo {
   /** Resolves when the peer takes more, or the call is over. */
   drained(): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-      this.#stream.onDrain = resolve;
+    // One for all who wait: a piece of the peer may hold several frames, each of which asks.
+    this.#drain ??= new Promise((resolve) => {
+      this.#wake = () => {
+        this.#drain = undefined;
+        resolve();
+      };
+      this.#stream.onDrain = this.#wake;
     });
+    return this.#drain;
   }
 
   /** Ends the call well, or with the status that `trailers` hold. */

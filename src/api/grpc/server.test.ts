@@ -537,6 +537,26 @@ describe("the raw handler", () => {
     assert.deepEqual([error.code, error.rawMessage], [Code.NotFound, "told so"]);
   });
 
+  it("is told that there is room as often as it asked", async () => {
+    const { client } = start(
+      {},
+      {
+        parts: [],
+        async unknown(call) {
+          let request: Uint8Array = new Uint8Array(0);
+          for await (const frame of call.frames) request = frame;
+          call.respond({ ":status": "200", "content-type": "application/grpc" });
+          const waits = Array.from({ length: 40 }, () => call.write(request)).filter((wait) => wait !== undefined);
+          assert.ok(waits.length > 1, "nobody had to wait");
+          await Promise.all(waits);
+          call.end({ "grpc-status": "0" });
+        },
+      },
+    );
+    const request = probe.init({ n: 1, data: new Uint8Array(100_000) });
+    assert.equal((await collect(client.serverStream(probe.serverStream, request).messages)).length, 40);
+  });
+
   it("answers INTERNAL when it leaves a call open, and the status of what it throws", async () => {
     const { client } = start(
       {},
