@@ -258,3 +258,36 @@ test("embedded: a large bulk keeps its order and its bytes, whatever its message
   assert.deepEqual(seen, [...sent, ...sent]);
   await app.close();
 });
+
+test("embedded: while a bulk is with its handler another one gathers; one message at a time stays one", async () => {
+  const world = embeddedWorld();
+  for (const [metadata, most] of [
+    [{ concurrency: "1000000" }, 6],
+    [{ concurrency: "2" }, 4],
+    [{ concurrencyMode: "single" }, 1],
+  ] as const) {
+    const app = await world.open(`app-${most}`, metadata);
+    const release = Promise.withResolvers<"ack">();
+    const full = Promise.withResolvers<void>();
+    const all = Promise.withResolvers<void>();
+    let held = 0;
+    let seen = 0;
+    let peak = 0;
+    const handle = async (): Promise<"ack"> => {
+      held += 1;
+      peak = Math.max(peak, held);
+      if (held === most) full.resolve();
+      await release.promise;
+      held -= 1;
+      if (++seen === 6) all.resolve();
+      return "ack";
+    };
+    await app.subscribe({ topic: `bulk-${most}`, metadata: {}, atOnce: 2 }, handle, signal);
+    for (let index = 0; index < 6; index++) await app.publish(message(String(index), {}, `bulk-${most}`), signal);
+    await full.promise;
+    release.resolve("ack");
+    await all.promise;
+    assert.equal(peak, most);
+    await app.close();
+  }
+});

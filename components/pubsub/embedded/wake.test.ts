@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hostPlatform } from "../../../test/harness/host-platform.ts";
-import { createWake } from "./wake.ts";
+import { createWake, PEERS_KNOWN_MS } from "./wake.ts";
 
 const { udp, clock } = await hostPlatform();
 
@@ -42,6 +42,33 @@ test("a wake-up reaches those who listen to the topic; other datagrams do not", 
   sender.notify(7);
   stranger.close();
   await listener.close();
+});
+
+test("who listens is asked for once in a while, not for each wake-up", async () => {
+  let now = 0;
+  const asked: number[] = [];
+  const wake = createWake({
+    udp: async () => ({ port: 1, send: () => undefined, close: () => undefined }),
+    clock: { monotonic: () => now, after: () => () => undefined },
+    peers(topic) {
+      asked.push(topic);
+      return [];
+    },
+    woken: () => undefined,
+  });
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  for (const [at, topic] of [
+    [10, 7],
+    [20, 8],
+    [9 + PEERS_KNOWN_MS, 7],
+    [10 + PEERS_KNOWN_MS, 7],
+  ] as const) {
+    now = at;
+    wake.notify(topic);
+    await turn();
+  }
+  assert.deepEqual(asked, [7, 8, 7]);
+  await wake.close();
 });
 
 test("without UDP nothing is sent and the port is 0", async () => {
