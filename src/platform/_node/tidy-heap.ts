@@ -48,6 +48,9 @@ export interface Collections {
 export function createCollect({ young, whole }: Collections): () => void {
   let kept = 0;
   return () => {
-    if (young() > Math.max(kept + leastGrowth, kept * mostGrowth)) kept = whole();
+    const size = young();
+    if (size > Math.max(kept + leastGrowth, kept * mostGrowth)) kept = whole();
+    // The host's own collections may have freed more.
+    else if (size < kept) kept = size;
   };
 }
