@@ -302,6 +302,32 @@ test("many writers share messages and commits", async () => {
   await storage.close();
 });
 
+test("transactions of any size are written and answered in the order of their writes", async () => {
+  const folder = temporaryFolder();
+  const storage = await createStorages({ platform, syncDelayMs: 2 }).open(join(folder.path, "a.db"));
+  await storage.write([{ sql: "CREATE TABLE log (seq INTEGER PRIMARY KEY, id, data)", params: [] }]);
+  // More than the memory that is shared with the thread holds; some alone are larger than it.
+  const sizes = [10, 40_000, 3_000, 700_000, 0, 90_000, 30_000];
+  const bytesOf = (id: number): Uint8Array => new Uint8Array(sizes[id % sizes.length]!).fill(id % 251);
+  const answered: number[] = [];
+  const write = async (id: number): Promise<void> => {
+    const params = [id, bytesOf(id)];
+    const [result] = await storage.write([{ sql: "INSERT INTO log (id, data) VALUES (?, coalesce(?, x''))", params }]);
+    assert.equal(result?.changes, 1);
+    answered.push(id);
+  };
+  const ids = Array.from({ length: 150 }, (_, id) => id);
+  await Promise.all(ids.map(write));
+  assert.deepEqual(answered, ids);
+  const rows = storage.all("SELECT id, data FROM log ORDER BY seq", []);
+  assert.deepEqual(
+    rows.map(({ id }) => id),
+    ids,
+  );
+  for (const { id, data } of rows) assert.deepEqual(data, bytesOf(id as number), `the bytes of ${id}`);
+  await storage.close();
+});
+
 test("a thread that dies fails what waits, and the next file gets a new one", async () => {
   const folder = temporaryFolder();
   const start = platform.storageThread;
