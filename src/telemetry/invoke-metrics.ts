@@ -23,15 +23,39 @@ export function createInvokeMetrics(metrics: MetricsRegistry, latencyBuckets: re
     "Time from a request to its response, in ms.",
     latencyBuckets.length > 0 ? latencyBuckets : defaultLatencyBuckets,
   );
+  const sentTo = boundTo((callee: string) => sent.bind({ dst_app_id: callee, type: "unary" }));
+  const answersOf = boundTo((callee: string) =>
+    boundTo((code: number) => {
+      const status = String(code);
+      return {
+        answers: answers.bind({ src_app_id: callee, status, type: "unary" }),
+        latency: latency.bind({ src_app_id: callee, status }),
+      };
+    }),
+  );
+  const receivedFrom = boundTo((caller: string) => received.bind({ src_app_id: caller }));
+  const answeredTo = boundTo((caller: string) =>
+    boundTo((code: number) => answered.bind({ dst_app_id: caller, status: String(code) })),
+  );
   return {
-    requestSent: (callee) => sent.add({ dst_app_id: callee, type: "unary" }),
+    requestSent: (callee) => sentTo(callee).add(),
     streamSent: (callee) => sent.add({ dst_app_id: callee, type: "streaming" }),
     responseReceived(callee, code, ms) {
-      const status = String(code);
-      answers.add({ src_app_id: callee, status, type: "unary" });
-      latency.observe({ src_app_id: callee, status }, ms);
+      const series = answersOf(callee)(code);
+      series.answers.add();
+      series.latency.observe(ms);
     },
-    requestReceived: (caller) => received.add({ src_app_id: caller }),
-    responseSent: (caller, code) => answered.add({ dst_app_id: caller, status: String(code) }),
+    requestReceived: (caller) => receivedFrom(caller).add(),
+    responseSent: (caller, code) => answeredTo(caller)(code).add(),
+  };
+}
+
+/** Keeps what was made for a label's value: the registry finds a series by all its labels, which costs more than to count. */
+function boundTo<Key, Made>(make: (key: Key) => Made): (key: Key) => Made {
+  const kept = new Map<Key, Made>();
+  return (key) => {
+    let made = kept.get(key);
+    if (made === undefined) kept.set(key, (made = make(key)));
+    return made;
   };
 }
