@@ -1,6 +1,6 @@
 import type { TookBytes } from "./greedy-read.ts";
 
-const enoughBytes = 8 * 1024 * 1024;
+const enoughBytes = 4 * 1024 * 1024;
 const enoughPieces = 400;
 const leastMs = 150;
 
