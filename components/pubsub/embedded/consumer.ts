@@ -92,6 +92,7 @@ export class Consumer {
   /** The next message of a key may be due as soon as what is being written is there. */
   #isDue = false;
   #isClosed = false;
+  #isContinuing = false;
   /** How many to claim beyond what handlers have now: what they finish while a claim is written. */
   #ahead = 0;
   #finished = 0;
@@ -390,9 +391,19 @@ export class Consumer {
     this.#active -= 1;
     this.#activeBytes -= data.length;
     this.#finished += 1;
-    this.#start();
-    this.#take();
+    this.#continue();
     this.#tellSettled();
+  }
+
+  /** A handler is free. Those of a bulk become free in one turn, and what they get is read together. */
+  #continue(): void {
+    if (this.#isContinuing) return;
+    this.#isContinuing = true;
+    queueMicrotask(() => {
+      this.#isContinuing = false;
+      this.#start();
+      this.#take();
+    });
   }
 
   async #giveBack(delivery: Claimed): Promise<void> {

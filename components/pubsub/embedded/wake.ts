@@ -64,9 +64,13 @@ export function createWake({ udp, clock, peers, woken }: WakePorts): Wake {
           }).catch(() => undefined);
     return socket;
   }
-  function portsOf(topic: number): readonly number[] {
+  function knownPorts(topic: number, now: number): readonly number[] | undefined {
     const found = known.get(topic);
-    if (found !== undefined && sentAt - found.at < PEERS_KNOWN_MS) return found.ports;
+    return found !== undefined && now - found.at < PEERS_KNOWN_MS ? found.ports : undefined;
+  }
+  function portsOf(topic: number): readonly number[] {
+    const found = knownPorts(topic, sentAt);
+    if (found !== undefined) return found;
     const ports = peers(topic);
     known.set(topic, { ports, at: sentAt });
     return ports;
@@ -85,10 +89,12 @@ export function createWake({ udp, clock, peers, woken }: WakePorts): Wake {
     listen: async () => (await open())?.port ?? 0,
     notify(topic) {
       if (udp === undefined || isClosed) return;
+      const now = clock.monotonic();
+      if (knownPorts(topic, now)?.length === 0) return;
       news.add(topic);
       if (isDue) return;
       isDue = true;
-      const due = sentAt + PAUSE_MS - clock.monotonic();
+      const due = sentAt + PAUSE_MS - now;
       if (due > 0) clock.after(due, () => void send());
       else queueMicrotask(() => void send());
     },
