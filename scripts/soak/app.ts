@@ -11,15 +11,15 @@ Bun.serve<{ readonly id: string }>({
   idleTimeout: 0,
   async fetch(request, server) {
     const { pathname, searchParams } = new URL(request.url);
-    const id = searchParams.get("id") ?? "";
-    if (id === "") return new Response(null, { status: 404 });
-    if (pathname === "/socket" && server.upgrade(request, { data: { id } })) return undefined;
+    const [, way = "", id = ""] = pathname.split("/");
+    if (!["record", "stream", "socket"].includes(way)) return new Response(null, { status: 404 });
+    if (way === "socket" && server.upgrade(request, { data: { id } })) return undefined;
     let bytes = 0;
     for await (const part of request.body ?? []) bytes += (part as Uint8Array).length;
     // A body that came short is no call.
     if (String(bytes) !== searchParams.get("size")) return new Response("short", { status: 400 });
     record(id);
-    if (pathname !== "/stream") return new Response(id);
+    if (way !== "stream") return new Response(id);
     const parts = async function* () {
       for (let part = 0; part < 5; part++) {
         yield `part ${part}\n`;

@@ -40,7 +40,7 @@ async function send(
       controller.close();
     },
   });
-  const answer = await fetch(`${base}${path}?id=${id}&size=${size}`, {
+  const answer = await fetch(`${base}${path}/${id}?size=${size}`, {
     method: "POST",
     body: kind === "stream" ? streamed : body,
     signal,
@@ -55,7 +55,7 @@ async function send(
 
 function openSocket(base: string, { id }: CallRecord, signal: AbortSignal): Promise<[Outcome, string]> {
   return new Promise((resolve) => {
-    const socket = new WebSocket(`${base.replace("http", "ws")}/socket?id=${id}`);
+    const socket = new WebSocket(`${base.replace("http", "ws")}/socket/${id}`);
     const end = (outcome: Outcome, detail: string): void => {
       resolve([outcome, detail]);
       socket.close();

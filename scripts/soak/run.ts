@@ -52,9 +52,12 @@ spec:
     timeouts: {short: 4s}
     retries:
       some: {policy: constant, duration: 200ms, maxRetries: 3}
+      usual: {policy: constant, duration: 1s, maxRetries: 3}
   targets:
     apps:
       restarted: {timeout: short, retry: some}
+      # As without a policy, but its log lines name the method and by that the call.
+      steady: {retry: usual}
 `;
 const peers = (ports: Readonly<Record<string, number>>): string => {
   const lines = Object.entries(ports).map(([id, port]) => `        ${id}: 127.0.0.1:${port}\n`);
@@ -240,7 +243,7 @@ export async function runSoak(settings: SoakSettings): Promise<SoakVerdict> {
       calls: outcomes,
       written: new Set(ids).size,
       twice: ids.length - new Set(ids).size,
-      retries: retries.length,
+      retries: [...retries.values()].reduce((sum, count) => sum + count, 0),
       harm: harm.map((each, index) => `${callees[index]}: ${each.join(", ")}`).join("; "),
       restarts: restarted,
       memory,

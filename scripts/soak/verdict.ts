@@ -17,38 +17,32 @@ export function readWritten(text: string): Written[] {
     });
 }
 
-/** When retries were logged, in milliseconds since the Unix epoch. */
-export function readRetries(log: string): number[] {
-  return log
-    .split("\n")
-    .filter((line) => line.includes("Retrying in"))
-    .map((line) => Date.parse(/time="([^"]+)"/.exec(line)?.[1] ?? ""))
-    .filter((at) => !Number.isNaN(at));
+/** How often the sidecar logged that it calls again, by the id of the call, which is the end of the method that such a line names. */
+export function readRetries(log: string): ReadonlyMap<string, number> {
+  const retries = new Map<string, number>();
+  for (const [, id = ""] of log.matchAll(/operation endpoint\[[^\]]*\/([^\]/]+)\]\. Retrying in/g))
+    retries.set(id, (retries.get(id) ?? 0) + 1);
+  return retries;
 }
-
-/** Log lines and the app's clock readings may be this far from the moments they tell of. */
-const slackMs = 250;
 
 /** What is wrong with a run; empty: nothing. */
 export function judgeCalls(
   calls: readonly CallRecord[],
   written: readonly Written[],
-  retries: readonly number[],
+  retries: ReadonlyMap<string, number>,
 ): string[] {
   const faults: string[] = [];
-  const times = new Map<string, number[]>();
-  for (const { id, at } of written) times.set(id, [...(times.get(id) ?? []), at]);
+  const times = new Map<string, number>();
+  for (const { id } of written) times.set(id, (times.get(id) ?? 0) + 1);
   for (const call of calls) {
-    const seen = times.get(call.id) ?? [];
+    const seen = times.get(call.id) ?? 0;
     const what = `${call.id} (${call.kind}, ${call.outcome}: ${call.detail})`;
     if (call.outcome === "hung") faults.push(`${what} hung`);
     if (call.outcome === "wrong") faults.push(`${what}: an answer that is not the app's`);
-    if (call.outcome === "ok" && seen.length === 0) faults.push(`${what} was answered, but never reached the app`);
-    // The retry may arrive before the try that it repeats: a relay held that one back.
-    const last = Math.max(...seen) + slackMs;
-    const logged = retries.filter((retry) => retry >= call.started - slackMs && retry <= last).length;
-    if (logged < seen.length - 1)
-      faults.push(`${what} reached the app ${seen.length} times, and ${logged} retries were logged meanwhile`);
+    if (call.outcome === "ok" && seen === 0) faults.push(`${what} was answered, but never reached the app`);
+    const logged = retries.get(call.id) ?? 0;
+    if (logged < seen - 1)
+      faults.push(`${what} reached the app ${seen} times, and ${logged} retries of it were logged`);
   }
   return faults;
 }

@@ -23,20 +23,27 @@ test("20 seconds of calls through relays that do harm, with restarts", async () 
 
 test("what the soak counts as a fault", () => {
   const call = { id: "a", kind: "post", started: 0, ended: 10, detail: "" } as const;
-  const at = (...times: number[]) => times.map((each) => ({ id: "a", at: each }));
-  const faults = (outcome: "ok" | "failed" | "hung" | "wrong", times: number[], retries: number[] = []) =>
-    judgeCalls([{ ...call, outcome }], at(...times), retries).length;
-  assert.equal(faults("ok", [5]), 0);
-  assert.equal(faults("ok", []), 1);
-  assert.equal(faults("failed", []), 0);
-  assert.equal(faults("failed", [5]), 0);
-  assert.equal(faults("ok", [5000, 9000], [7000]), 0);
-  assert.equal(faults("ok", [5000, 9000], [12_000]), 1);
-  assert.equal(faults("ok", [5000, 7000, 9000], [6000]), 1);
-  assert.equal(faults("hung", []), 1);
-  assert.equal(faults("wrong", [5]), 1);
-  const log = 'time="2026-01-01T00:00:00.5Z" level=warning msg="Error … Retrying in 1s…"\ntime="x" msg="else"\n';
-  assert.deepEqual(readRetries(log), [Date.parse("2026-01-01T00:00:00.5Z")]);
+  const written = (times: number) => Array.from({ length: times }, (_, at) => ({ id: "a", at }));
+  const faults = (outcome: "ok" | "failed" | "hung" | "wrong", times: number, retries = 0) =>
+    judgeCalls([{ ...call, outcome }], written(times), new Map([["a", retries]])).length;
+  assert.equal(faults("ok", 1), 0);
+  assert.equal(faults("ok", 0), 1);
+  assert.equal(faults("failed", 0), 0);
+  assert.equal(faults("failed", 1), 0);
+  assert.equal(faults("ok", 2, 1), 0);
+  assert.equal(faults("ok", 2), 1);
+  assert.equal(faults("ok", 3, 1), 1);
+  assert.equal(faults("hung", 0), 1);
+  assert.equal(faults("wrong", 1), 1);
+  assert.equal(judgeCalls([{ ...call, outcome: "ok" }], written(2), new Map([["b", 1]])).length, 1);
+  const line = (id: string) => `msg="Error processing operation endpoint[one, one:record/${id}]. Retrying in 1s…"\n`;
+  assert.deepEqual(
+    [...readRetries(`${line("a")}msg="else"\n${line("b")}${line("a")}`)],
+    [
+      ["a", 2],
+      ["b", 1],
+    ],
+  );
   const slope = slopePerMinute([0, 1, 2, 3].map((minute) => ({ at: minute * 60_000, value: 50 + 2 * minute })));
   assert.ok(Math.abs(slope - 2) < 1e-9);
 });
