@@ -63,9 +63,12 @@ export function createSqlStateStore({ database, tables, clock, random, ...option
   const GET = `SELECT ${COLUMNS} FROM ${state} WHERE key = ? AND ${LIVE}`;
   const BULK_GET = `SELECT key, ${COLUMNS} FROM ${state} WHERE key IN (SELECT value FROM json_each(?)) AND ${LIVE} ORDER BY key`;
   const NAMES = "(key, value, is_binary, etag, expiration_time, update_time)";
-  // compat: a row that is written again moves to the end of keysLike, which replacing it does and changing it would not
-  const PUT = `INSERT OR REPLACE INTO ${state} ${NAMES} VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?)`;
-  const PUT_NEW = `INSERT OR REPLACE INTO ${state} ${NAMES} SELECT ?, CAST(? AS TEXT), ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM ${state} WHERE key = ? AND ${LIVE})`;
+  // Changing a row where it stands costs half of what replacing it does, which would write two more pages. Upstream replaces,
+  // so there a key that is written again moves to the end of keysLike; here it keeps its place.
+  const OVER =
+    "ON CONFLICT (key) DO UPDATE SET value = excluded.value, is_binary = excluded.is_binary, etag = excluded.etag, expiration_time = excluded.expiration_time, update_time = excluded.update_time";
+  const PUT = `INSERT INTO ${state} ${NAMES} VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?) ${OVER}`;
+  const PUT_NEW = `INSERT INTO ${state} ${NAMES} SELECT ?, CAST(? AS TEXT), ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM ${state} WHERE key = ? AND ${LIVE}) ${OVER}`;
   const UPDATE = `UPDATE ${state} SET value = CAST(? AS TEXT), is_binary = ?, etag = ?, expiration_time = ?, update_time = ? WHERE key = ? AND etag = ? AND ${LIVE}`;
   const DELETE = `DELETE FROM ${state} WHERE key = ?`;
   const DELETE_IF = `DELETE FROM ${state} WHERE key = ? AND etag = ?`;

@@ -187,9 +187,10 @@ test("keysLike orders by row, ignores ASCII case, and gives a token with every f
   const store = await open({ connectionString: ":memory:" });
   for (const key of ["a1", "A2", "a3"]) await store.set(set(key, "1"), signal);
   await store.set(set("a1", "2"), signal);
-  assert.deepEqual(await store.keysLike!("a%", 2, "", signal), { keys: ["A2", "a3"], token: "3" });
-  assert.deepEqual(await store.keysLike!("a%", 1, "3", signal), { keys: ["a1"], token: "4" });
-  assert.deepEqual(await store.keysLike!("a%", 1, "4", signal), { keys: [], token: "" });
+  // A key that is written again keeps its place: no page shows it a second time.
+  assert.deepEqual(await store.keysLike!("a%", 2, "", signal), { keys: ["a1", "A2"], token: "2" });
+  assert.deepEqual(await store.keysLike!("a%", 1, "2", signal), { keys: ["a3"], token: "3" });
+  assert.deepEqual(await store.keysLike!("a%", 1, "3", signal), { keys: [], token: "" });
   assert.deepEqual(await store.keysLike!("a%", 0, "x", signal), { keys: [], token: "" });
   await store.close();
 });
