@@ -31,8 +31,8 @@ interface Unit {
   alone: boolean;
 }
 
-/** Steps after which the log is copied back into the file, about 4 to 8 MB of log. */
-const CHECKPOINT_STEPS = 1000;
+/** Steps after which the log is copied back into the file, about 1 to 2 MB of log: in small pieces it holds up nobody for long. */
+const CHECKPOINT_STEPS = 250;
 const IDLE_MS = 500;
 const MAX_GROUP = 1024;
 const MAX_PAUSE_MS = 20;
