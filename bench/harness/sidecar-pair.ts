@@ -8,12 +8,23 @@ export interface SidecarPair {
   /** Has no app. */
   readonly caller: Sidecar;
   readonly callee: Sidecar;
+  /** The app id under which this pair's callee is called; no other pair of the machine has it. */
+  readonly calleeId: string;
   /** The processes of caller and callee. */
   readonly pids: readonly [number, number];
   stop(): Promise<void>;
 }
 
-/** Starts the sidecars of the apps `caller` and `callee`; `app` is what the callee's sidecar calls, `both` is for either. */
+/**
+ * App ids that only one pair of the machine has. A name that two subjects share is resolved to the callees of both, and each caller
+ * would send half of its calls to the other's.
+ */
+export const pairIds = (subject: Subject): { readonly caller: string; readonly callee: string } => ({
+  caller: `caller-${subject.name}-${process.pid}`,
+  callee: `callee-${subject.name}-${process.pid}`,
+});
+
+/** Starts the sidecars of a caller and a callee; `app` is what the callee's sidecar calls, `both` is for either. */
 export const startPair = (
   bench: Bench,
   subject: Subject,
@@ -24,11 +35,13 @@ export const startPair = (
   const resourcesPath = writeResources(join(folder, "resources"), []);
   const start = (appId: string, own: typeof app): Sidecar =>
     startSidecar(subject, { appId, folder: join(folder, appId), resourcesPath, ...own, ...both });
-  const callee = start("callee", app);
-  const caller = start("caller", {});
+  const ids = pairIds(subject);
+  const callee = start(ids.callee, app);
+  const caller = start(ids.caller, {});
   return {
     caller,
     callee,
+    calleeId: ids.callee,
     pids: [caller.pid, callee.pid],
     stop: async () => {
       await Promise.all([caller.stop(), callee.stop()]);

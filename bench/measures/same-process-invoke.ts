@@ -3,6 +3,7 @@ import { type Sample, sampleOf } from "../harness/figure.ts";
 import { type Bench, defineMeasure, type Turn, takeTurns } from "../harness/measure.ts";
 import { writeResources, writeTemplate } from "../harness/resource-files.ts";
 import { runLoad } from "../harness/run-load.ts";
+import { pairIds } from "../harness/sidecar-pair.ts";
 import { freePorts, type Running, type Subject, startProcess, startSidecar } from "../harness/subject.ts";
 
 const connections = 16;
@@ -10,6 +11,7 @@ const rate = 1000;
 const size = 1024;
 
 interface Pair {
+  readonly calleeId: string;
   readonly callerPort: number;
   readonly running: readonly Running[];
 }
@@ -18,27 +20,28 @@ interface Pair {
 const startPair = (bench: Bench, subject: Subject): Pair => {
   const folder = bench.folder(`invoke-${subject.name}`);
   const resourcesPath = writeResources(join(folder, "resources"), []);
+  const ids = pairIds(subject);
   if (subject.name === "daprd") {
     const callee = startSidecar(subject, {
-      appId: "callee",
+      appId: ids.callee,
       folder: join(folder, "callee"),
       resourcesPath,
       appPort: bench.echo.port,
     });
-    const caller = startSidecar(subject, { appId: "caller", folder: join(folder, "caller"), resourcesPath });
-    return { callerPort: caller.httpPort, running: [caller, callee] };
+    const caller = startSidecar(subject, { appId: ids.caller, folder: join(folder, "caller"), resourcesPath });
+    return { calleeId: ids.callee, callerPort: caller.httpPort, running: [caller, callee] };
   }
   const [callerPort, g1, m1, calleePort, g2, m2] = freePorts(6) as [number, number, number, number, number, number];
   const template = writeTemplate(
     folder,
     [
-      { appId: "caller", httpPort: callerPort, grpcPort: g1, metricsPort: m1 },
-      { appId: "callee", httpPort: calleePort, grpcPort: g2, metricsPort: m2, appPort: bench.echo.port },
+      { appId: ids.caller, httpPort: callerPort, grpcPort: g1, metricsPort: m1 },
+      { appId: ids.callee, httpPort: calleePort, grpcPort: g2, metricsPort: m2, appPort: bench.echo.port },
     ],
     resourcesPath,
   );
   const running = startProcess([subject.binary, "run", "-f", template], folder, [callerPort, calleePort]);
-  return { callerPort, running: [running] };
+  return { calleeId: ids.callee, callerPort, running: [running] };
 };
 
 export const sameProcessInvoke = defineMeasure({
@@ -63,7 +66,7 @@ export const sameProcessInvoke = defineMeasure({
         const pair = startPair(bench, subject);
         pairs.push(pair);
         turns[subject.name] = async () => {
-          const result = await load(`http://127.0.0.1:${pair.callerPort}/v1.0/invoke/callee/method/echo`);
+          const result = await load(`http://127.0.0.1:${pair.callerPort}/v1.0/invoke/${pair.calleeId}/method/echo`);
           return [added(result), sampleOf(result, result.latency.p99)];
         };
       }

@@ -17,9 +17,9 @@ export const twoProcessGrpc = defineMeasure({
     const pairs: SidecarPair[] = [];
     let direct = { p50: 0, p99: 0 };
     const measure =
-      (base: string, watch: readonly number[]): Turn =>
+      (base: string, calleeId: string, watch: readonly number[]): Turn =>
       async () => {
-        const headers = watch.length === 0 ? [] : ["dapr-app-id: callee"];
+        const headers = watch.length === 0 ? [] : [`dapr-app-id: ${calleeId}`];
         const request = { url: base + path, protocol: "grpc", connections, size, headers, watch } as const;
         const result = await runLoad({ ...request, rate }, bench.warmup, bench.duration);
         const { p50, p99 } = result.latency;
@@ -31,12 +31,12 @@ export const twoProcessGrpc = defineMeasure({
           sampleOf(result, Math.max(0, ...result.watched.map(({ cpu }) => cpu * 1000))),
         ];
       };
-    const turns: Partial<Record<"echo" | "pillion" | "daprd", Turn>> = { echo: measure(bench.echo.url, []) };
+    const turns: Partial<Record<"echo" | "pillion" | "daprd", Turn>> = { echo: measure(bench.echo.url, "", []) };
     try {
       for (const subject of bench.subjects) {
         const pair = startPair(bench, subject, { appPort: bench.echo.port, appProtocol: "grpc" });
         pairs.push(pair);
-        turns[subject.name] = measure(`http://127.0.0.1:${pair.caller.grpcPort}`, pair.pids);
+        turns[subject.name] = measure(`http://127.0.0.1:${pair.caller.grpcPort}`, pair.calleeId, pair.pids);
       }
       const { echo, pillion, daprd } = await takeTurns(bench, turns);
       return [

@@ -37,7 +37,7 @@ export const twoProcessInvoke = defineMeasure({
       for (const subject of bench.subjects) {
         const pair = startPair(bench, subject, { appPort: bench.echo.port });
         pairs.push(pair);
-        const url = `http://127.0.0.1:${pair.caller.httpPort}/v1.0/invoke/callee/method/echo`;
+        const url = `http://127.0.0.1:${pair.caller.httpPort}/v1.0/invoke/${pair.calleeId}/method/echo`;
         turns[subject.name] = measure(url, pair.pids);
       }
       const { echo, pillion, daprd } = await takeTurns(bench, turns);

@@ -25,7 +25,7 @@ const growth = async (pids: readonly number[], work: () => Promise<void>): Promi
 const streamOnce = async (bench: Bench, subject: Subject, client: string, appPort: number): Promise<Sample> => {
   const pair = startPair(bench, subject, { appPort }, { maxBodySize: "2Gi" });
   try {
-    const base = `http://127.0.0.1:${pair.caller.httpPort}/v1.0/invoke/callee/method`;
+    const base = `http://127.0.0.1:${pair.caller.httpPort}/v1.0/invoke/${pair.calleeId}/method`;
     // Finds the peer and opens the connections.
     for (let call = 0; call < 50; call++) await (await fetch(`${base}/small`)).arrayBuffer();
     return await growth(pair.pids, () => runClient(client, `${base}/all`));
