@@ -59,9 +59,14 @@ spec:
       # As without a policy, but its log lines name the method and by that the call.
       steady: {retry: usual}
 `;
-const peers = (ports: Readonly<Record<string, number>>): string => {
+/** Paths end in the call's id: without patterns each call would leave series of its own in the metrics, which is memory by design. */
+const metrics = `  metrics:
+    http:
+      pathMatching: ["/record/{id}", "/stream/{id}", "/socket/{id}"]
+`;
+const configuration = (ports: Readonly<Record<string, number>>): string => {
   const lines = Object.entries(ports).map(([id, port]) => `        ${id}: 127.0.0.1:${port}\n`);
-  return `apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: peers}\nspec:\n  nameResolution:\n    component: static\n    configuration:\n      peers:\n${lines.join("")}`;
+  return `apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: soak}\nspec:\n${metrics}  nameResolution:\n    component: static\n    configuration:\n      peers:\n${lines.join("")}`;
 };
 
 interface Stage {
@@ -95,6 +100,7 @@ async function setUp({ executable, folder }: SoakSettings): Promise<Stage> {
         "--dapr-listen-addresses=127.0.0.1",
         "--dapr-internal-grpc-listen-address=127.0.0.1",
         "--metrics-listen-address=127.0.0.1",
+        "--config=configuration.yaml",
         ...more,
       ],
       { cwd: folder, env: { DAPR_HOST_IP: "127.0.0.1" } },
@@ -112,9 +118,10 @@ async function setUp({ executable, folder }: SoakSettings): Promise<Stage> {
     relays.push(await startRelay(internalPort));
   }
   const [restarted = 0, steady = 0] = relays.map(({ port }) => port);
-  writeFileSync(join(folder, "peers.yaml"), peers({ restarted, steady }));
+  writeFileSync(join(folder, "configuration.yaml"), configuration({ restarted, steady }));
   const callerPort = next();
-  const caller = sidecar("caller", callerPort, ["--config=peers.yaml", `--resources-path=${folder}`]);
+  // The first retry of a call is a warning, further ones are told at this level.
+  const caller = sidecar("caller", callerPort, [`--resources-path=${folder}`, "--log-level=debug"]);
   return {
     base: `http://127.0.0.1:${callerPort}`,
     caller,

@@ -45,7 +45,7 @@ const failing = (tries: number[], clock: { now(): number }) => async (): Promise
   throw new Error("no");
 };
 
-test("an operation is repeated until it succeeds; the first failure and the recovery are told", async () => {
+test("an operation is repeated until it succeeds; each retry and the recovery are told, the first as a warning", async () => {
   const { clock, lines, counted, policy } = world({ retry: constant(1_000, 5) });
   let tries = 0;
   const running = policy.run(async (_, number) => {
@@ -58,6 +58,10 @@ test("an operation is repeated until it succeeds; the first failure and the reco
   assert.equal(await running, "done");
   assert.deepEqual(lines, [
     "warn Error processing operation component[s] output. Retrying in 1s…",
+    "debug Error for operation component[s] output was: not yet",
+    "debug Error processing operation component[s] output. Retrying in 1s…",
+    "debug Error for operation component[s] output was: not yet",
+    "debug Error processing operation component[s] output. Retrying in 1s…",
     "debug Error for operation component[s] output was: not yet",
     "info Recovered processing operation component[s] output after 4 attempts",
   ]);

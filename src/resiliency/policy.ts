@@ -99,9 +99,13 @@ export function createPolicy(parts: PolicyParts, ports: PolicyPorts): Policy {
           clock,
           random,
           signal,
-          failed(error, pauseMs) {
-            meter?.activated("retry", "");
-            log.warn(`Error processing operation ${name}. Retrying in ${formatDuration(pauseMs)}…`);
+          failed(error, pauseMs, number) {
+            const line = `Error processing operation ${name}. Retrying in ${formatDuration(pauseMs)}…`;
+            // compat: an operation warns and counts once, however often it is repeated (dapr/kit `retry.NotifyRecover`).
+            if (number === 1) {
+              meter?.activated("retry", "");
+              log.warn(line);
+            } else log.debug(line);
             log.debug(`Error for operation ${name} was: ${error instanceof Error ? error.message : String(error)}`);
           },
           recovered: (tries) => log.info(`Recovered processing operation ${name} after ${tries} attempts`),

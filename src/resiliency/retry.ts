@@ -59,8 +59,8 @@ export interface RetryRun {
   readonly random: Random;
   /** Ends the pauses too. */
   readonly signal: AbortSignal;
-  /** The first failed try is about to be repeated. */
-  failed(error: unknown, pauseMs: number): void;
+  /** This try failed and is about to be repeated. */
+  failed(error: unknown, pauseMs: number, number: number): void;
   /** It succeeded after so many tries, the first of which failed. */
   recovered(tries: number): void;
 }
@@ -87,7 +87,7 @@ export async function retryAttempts<T>(
     backOff ??= createBackOff(settings, startedAt, clock, run.random);
     const pauseMs = backOff.next();
     if (pauseMs === undefined) throw failure;
-    if (number === 1) run.failed(failure, pauseMs);
+    run.failed(failure, pauseMs, number);
     use?.dropped?.(failure);
     await clock.sleep(pauseMs, signal);
   }
