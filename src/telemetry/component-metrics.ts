@@ -65,7 +65,8 @@ export function createComponentMetrics(metrics: MetricsRegistry, options: Compon
       if (last === undefined || !isSame(labels, last.labels))
         last = { labels, counted: count.bind(labels), timed: latency.bind(labels) };
       last.counted.add();
-      last.timed.observe(ms);
+      // compat: what took no time was not done (pkg/diagnostics/component_monitoring.go)
+      if (ms > 0) last.timed.observe(ms);
     };
   }
   return {

@@ -5,7 +5,7 @@ import { appTopic, commitAnswer, type DeliveryPorts, needsHeadOnly } from "./del
 import { deliveryIdName, type HeldDelivery, identityOf } from "./deliveries.ts";
 import { readEventHead } from "./event-head.ts";
 import type { BulkEventEntry, CloudEvent } from "./model.ts";
-import type { AnsweredTransaction, BulkVerdict } from "./ports.ts";
+import type { AnsweredTransaction, BulkStatus, BulkVerdict } from "./ports.ts";
 import { isRawPayload } from "./raw-payload.ts";
 import { readCloudEvent } from "./receive.ts";
 
@@ -31,7 +31,7 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
   /** What is left for the app, by path; the rest is settled. */
   async function sort(
     bulk: readonly BufferedEntry[],
-    settle: (entryId: string, delivery: Delivery, status: string) => void,
+    settle: (entryId: string, delivery: Delivery, status: BulkStatus) => void,
     held: Map<string, HeldDelivery>,
   ): Promise<readonly Group[]> {
     const isRaw = isRawPayload(spec.metadata);
@@ -46,7 +46,7 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
         if (!isRaw && hasExpired(event as CloudEvent, clock.now())) {
           log.warn(`dropping expired pub/sub event ${(event as CloudEvent)["id"]}`);
           await deadLetters.put(message, message.metadata);
-          settle(entryId, "ack", "drop");
+          settle(entryId, "ack", "DROP");
           continue;
         }
         path = route(isRaw ? decoder.decode(message.data) : event);
@@ -58,12 +58,12 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
       if (path === undefined) {
         log.warn(`no matching route for event in pubsub ${broker.name} and topic ${topic}; skipping`);
         await deadLetters.put(message, message.metadata);
-        settle(entryId, "ack", "drop");
+        settle(entryId, "ack", "DROP");
         continue;
       }
       const enveloped = isRaw ? undefined : (event as CloudEvent);
       if (message.embedded?.isKnown(identityOf(message, enveloped)) === true) {
-        settle(entryId, "ack", "success");
+        settle(entryId, "ack", "SUCCESS");
         continue;
       }
       const delivery = deliveries.hold(message, enveloped, broker.name);
@@ -89,10 +89,11 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
     if (ports.isClosing() && signal.aborted) return outcome;
     const messages = new Map(bulk.map(({ entryId, message }) => [entryId, message]));
     const started = clock.monotonic();
-    const counts = new Map<string, number>();
-    const count = (status: string, entries = 1): void => void counts.set(status, (counts.get(status) ?? 0) + entries);
+    const counts = new Map<BulkStatus, number>();
+    const count = (status: BulkStatus, entries = 1): void =>
+      void counts.set(status, (counts.get(status) ?? 0) + entries);
     const held = new Map<string, HeldDelivery>();
-    const settle = (entryId: string, delivery: Delivery, status: string): void => {
+    const settle = (entryId: string, delivery: Delivery, status: BulkStatus): void => {
       outcome.set(entryId, delivery);
       count(status);
     };
@@ -107,14 +108,15 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
       const entry = entries.get(entryId);
       const delivery = held.get(entryId);
       if (entry === undefined || delivery === undefined) return undefined;
-      if (verdict === "success" || delivery.isCommitted) done(entries, entryId, "success");
+      if (verdict === "success" || delivery.isCommitted) done(entries, entryId, "SUCCESS");
+      else if (verdict === "unknownMethod") done(entries, entryId, "DROP");
       else if (verdict === "drop") return drop(entries, entryId);
-      else if (verdict instanceof Error) count("retry");
+      else if (verdict instanceof Error) count("RETRY");
       else return commitOne(entries, entry, delivery, verdict, attempt);
       return undefined;
     }
 
-    function done(entries: Map<string, BulkEventEntry>, entryId: string, status: string): void {
+    function done(entries: Map<string, BulkEventEntry>, entryId: string, status: BulkStatus): void {
       settle(entryId, "ack", status);
       entries.delete(entryId);
     }
@@ -122,7 +124,7 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
     async function drop(entries: Map<string, BulkEventEntry>, entryId: string): Promise<void> {
       const message = messages.get(entryId);
       if (message !== undefined) await deadLetters.put(message, message.metadata);
-      done(entries, entryId, "drop");
+      done(entries, entryId, "DROP");
     }
 
     async function commitOne(
@@ -136,9 +138,9 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
         await commitAnswer(commit, delivery, verdict, event instanceof Uint8Array ? undefined : event, attempt);
       } catch (error) {
         log.warn(textOf(error));
-        return count("retry");
+        return count("RETRY");
       }
-      done(entries, entryId, "success");
+      done(entries, entryId, "SUCCESS");
     }
 
     async function hand({ path, entries }: Group): Promise<void> {
@@ -152,7 +154,7 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
           metadata: { pubsubName: broker.name },
         };
         const verdicts = await sink.deliverBulk(event, attempt).catch((error: unknown) => {
-          count("retry", entries.size);
+          count("RETRY", entries.size);
           throw error;
         });
         const pending: Promise<void>[] = [];
@@ -161,6 +163,7 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
           if (concluding !== undefined) pending.push(concluding);
         }
         if (pending.length > 0) await Promise.all(pending);
+        for (const entryId of entries.keys()) if (!verdicts.has(entryId)) count("RETRY");
         if (entries.size > 0) throw new Error("few message(s) have failed during bulk subscribe operation");
       }, signal).catch((error: unknown) => {
         log.warn(`encountered an error while delivering a bulk of topic ${topic}, err: ${textOf(error)}`);
@@ -177,10 +180,14 @@ export function createBulkDelivery(ports: DeliveryPorts): BulkHandler {
       if (delivery.isCommitted) outcome.set(entryId, "ack");
     }
     const failed = bulk.filter(({ entryId }) => !outcome.has(entryId));
-    if (failed.length > 0 && !ports.isClosing() && (await deadLetters.putAll(failed)))
-      for (const { entryId } of failed) settle(entryId, "ack", "drop");
+    if (failed.length > 0 && !ports.isClosing() && (await deadLetters.putAll(failed))) {
+      for (const { entryId } of failed) settle(entryId, "ack", "DROP");
+      // compat: what went to the dead letters was not asked for again (pkg/runtime/subscription/bulksubscription.go)
+      count("RETRY", -failed.length);
+    }
     meter.pubsubBulkDelivered(broker.name, topic, clock.monotonic() - started);
-    for (const [status, entries] of counts) meter.pubsubBulkEntries(broker.name, topic, status, entries);
+    for (const [status, entries] of counts)
+      if (entries > 0) meter.pubsubBulkEntries(broker.name, topic, status, entries);
     return outcome;
   };
 }

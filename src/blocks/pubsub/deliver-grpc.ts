@@ -144,7 +144,7 @@ export function createGrpcSubscriber({ channel, beginSpan, log }: GrpcSubscriber
       } catch (error) {
         if (!isUnimplemented(error)) throw failure(error, "bulk pub/sub event");
         log.warn(`non-retriable error returned from app while processing bulk pub/sub event: ${error}`);
-        for (const { entryId } of bulk.entries) verdicts.set(entryId, "success");
+        for (const { entryId } of bulk.entries) verdicts.set(entryId, "unknownMethod");
         return verdicts;
       }
       const answer = fromBinary(TopicEventBulkResponseSchema, reply.message);

@@ -185,7 +185,7 @@ export function createHttpSubscriber({ appId, channel, beginSpan, log }: HttpSub
         log.error(
           `non-retriable error returned from app while processing pub/sub event ${id}: ${text}. status code returned: 404`,
         );
-        return "drop";
+        return "unknownRoute";
       }
       throw new DeliveryError(
         `retriable error returned from app while processing pub/sub event ${id}, topic: ${topic}, body: ${text}. status code returned: ${code}`,
@@ -203,7 +203,7 @@ export function createHttpSubscriber({ appId, channel, beginSpan, log }: HttpSub
         log.error(
           "Non-retriable error returned from app while processing bulk pub/sub event. status code returned: 404",
         );
-        for (const { entryId } of bulk.entries) verdicts.set(entryId, "success");
+        for (const { entryId } of bulk.entries) verdicts.set(entryId, "unknownMethod");
         return verdicts;
       }
       if (code < 200 || code > 299)

@@ -63,6 +63,14 @@ async function open(
   };
 }
 
+/** How many entries of bulks were counted, by what became of them. */
+function entryCounts(counts: readonly (readonly unknown[])[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [kind, , , status, entries] of counts)
+    if (kind === "bulkEntries") sums[String(status)] = (sums[String(status)] ?? 0) + Number(entries);
+  return sums;
+}
+
 test("an event is posted as it came, metadata become headers", async () => {
   const { driver, calls, event } = await open([answer(200)]);
   const data = event({ traceparent: "00-a-b-01", tracestate: "x=1", data: "1.0" });
@@ -110,6 +118,19 @@ test("the app's answer decides", async () => {
     const { driver, event, counts } = await open([given]);
     assert.equal(await driver.deliver({ topic: "t", data: event({}) }), delivery, JSON.stringify(given));
     assert.equal(counts.at(-1)?.[3], status);
+    // What goes back to the broker is counted once more.
+    assert.equal(counts.length, delivery === "retry" ? 2 : 1);
+  }
+});
+
+test("an answer 404 is counted as refused, the word of the app as done", async () => {
+  for (const [given, status] of [
+    [answer(404), ""],
+    [answer(200, { status: "DROP" }), "success"],
+  ] as const) {
+    const { driver, event, counts } = await open([given]);
+    await driver.deliver({ topic: "t", data: event({}) });
+    assert.deepEqual(counts, [["delivered", "bus", "t", "drop", status]]);
   }
 });
 
@@ -312,6 +333,7 @@ test("bulks go when they are full or have waited, with each entry's own outcome"
   const missing = send("f");
   await world.clock.advance(50);
   assert.equal(await missing, "retry");
+  assert.deepEqual(entryCounts(world.counts), { SUCCESS: 1, RETRY: 4, DROP: 1 });
   const [first] = calls;
   assert.deepEqual(first?.headers, [
     ["Content-Type", "application/json"],
@@ -341,15 +363,16 @@ test("a bulk that the app does not answer well is retried whole, 404 takes it aw
     [answer(404), "ack"],
     [new Error("EOF"), "retry"],
   ] as const) {
-    const { driver, event } = await open([given], { bulkSubscribe: { ...bulk, maxMessagesCount: 2 } });
+    const { driver, event, counts } = await open([given], { bulkSubscribe: { ...bulk, maxMessagesCount: 2 } });
     const sent = Promise.all([1, 2].map(() => driver.deliver({ topic: "t", data: event({}) })));
     assert.deepEqual(await sent, [delivery, delivery], JSON.stringify(given));
+    assert.deepEqual(entryCounts(counts), delivery === "ack" ? { DROP: 2 } : { RETRY: 2 });
   }
 });
 
 test("only what failed in a bulk goes to the dead letters", async () => {
   const rules = [{ match: "event.ok", path: "/take" }];
-  const { driver, event, calls } = await open([answer(500)], {
+  const { driver, event, calls, counts } = await open([answer(500)], {
     rules,
     deadLetterTopic: "dead",
     bulkSubscribe: { ...bulk, maxMessagesCount: 4 },
@@ -362,6 +385,7 @@ test("only what failed in a bulk goes to the dead letters", async () => {
   assert.equal(calls.length, 1);
   assert.deepEqual(new Set(driver.published.map(({ topic }) => topic)), new Set(["dead"]));
   assert.equal(driver.published.length, 4);
+  assert.deepEqual(entryCounts(counts), { DROP: 4 });
 });
 
 test("raw payloads of a bulk are base64 texts, routed by their text", async () => {

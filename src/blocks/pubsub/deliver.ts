@@ -123,7 +123,7 @@ export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage)
         if (typeof verdict === "object") await commitAnswer(commit, delivery, verdict, event.event, attempt);
         if (verdict === "success" || typeof verdict === "object" || delivery.isCommitted) return count("success");
         count("drop", verdict === "drop" ? "success" : "");
-        if (verdict !== "drop" || spec.deadLetterTopic === "") return;
+        if (verdict === "unknownMethod" || spec.deadLetterTopic === "") return;
         if (!(await deadLetters.put(message, metadata)))
           throw new DeliveryError(`failed to put dropped message of topic ${event.topic} aside`);
       } catch (error) {
@@ -185,7 +185,7 @@ export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage)
     } catch {
       // Its attempts are logged and counted.
       if (ports.isClosing() || signal.aborted) return "retry";
-      return spec.deadLetterTopic === "" ? "retry" : setAside(message, metadata, topic);
+      return setAside(message, metadata, topic);
     } finally {
       deliveries.release(delivery);
     }

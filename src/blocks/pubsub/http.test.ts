@@ -114,7 +114,11 @@ test("a topic outside the scope", async () => {
   }
   assert.equal((await post("v1.0/publish/bus/b", "x")).status, 204);
   assert.equal(driver.published.length, 1);
-  assert.deepEqual(counts, [["published", "bus", "b", true]]);
+  assert.deepEqual(counts, [
+    ["published", "bus", "t", false],
+    ["bulkPublished", "bus", "t", false, 0],
+    ["published", "bus", "b", true],
+  ]);
 });
 
 test("a failing broker", async () => {

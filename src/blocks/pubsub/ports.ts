@@ -23,8 +23,11 @@ export interface Broker {
   readonly isNamespaced: boolean;
 }
 
-/** What the app did with an event: took it, wants no more of it (it goes to the dead letters), or has no such method (it is acknowledged). */
-export type Verdict = "success" | "drop" | "unknownMethod";
+/**
+ * What the app did with an event: took it, wants no more of it (it goes to the dead letters), has no such route (the same), or has no
+ * such method (it is acknowledged).
+ */
+export type Verdict = "success" | "drop" | "unknownRoute" | "unknownMethod";
 
 /** What the app wants committed together with the acknowledgement of an event. */
 export interface AnsweredTransaction {
@@ -47,8 +50,11 @@ export class DeliveryError extends Error {
   }
 }
 
-/** Outcome of one entry of a bulk delivery. */
-export type BulkVerdict = "success" | "drop" | AnsweredTransaction | Error;
+/** Outcome of one entry of a bulk delivery; what has no method here had none for the whole bulk. */
+export type BulkVerdict = "success" | "drop" | "unknownMethod" | AnsweredTransaction | Error;
+
+/** What is counted of the entries of bulks. */
+export type BulkStatus = "SUCCESS" | "DROP" | "RETRY";
 
 /** The way of events into an app. */
 export interface EventSink {
@@ -82,7 +88,7 @@ export interface PubSubMeter {
   pubsubBulkPublished(component: string, topic: string, success: boolean, published: number, ms: number): void;
   pubsubDelivered(component: string, topic: string, processStatus: string, status: string, ms: number): void;
   pubsubBulkDelivered(component: string, topic: string, ms: number): void;
-  pubsubBulkEntries(component: string, topic: string, processStatus: string, entries: number): void;
+  pubsubBulkEntries(component: string, topic: string, processStatus: BulkStatus, entries: number): void;
 }
 
 /** What the pub/sub block needs of its surroundings. */

@@ -78,8 +78,12 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
   }
   const newId = (): string => random.uuid();
   const topicOf = (broker: Broker, topic: string): string => (broker.isNamespaced ? namespace + topic : topic);
-  const isAllowed = (broker: Broker, topic: string): boolean =>
-    isTopicAllowed(topic, broker.scopes, broker.scopes.publishing);
+  /** Throws unless the app may publish to the topic; `refused` is called before. */
+  function checkScope(broker: Broker, topic: string, refused?: () => void): void {
+    if (isTopicAllowed(topic, broker.scopes, broker.scopes.publishing)) return;
+    refused?.();
+    throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
+  }
 
   function wrap(
     broker: Broker,
@@ -175,7 +179,7 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
   ): Promise<BulkPublishResult> {
     const { topic, metadata } = request;
     const entries = request.entries.map((entry) => entryOf(broker, request, entry, call, spans));
-    if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
+    checkScope(broker, topic, () => meter.pubsubBulkPublished(broker.name, topic, false, 0, 0));
     const started = clock.monotonic();
     const failures = await sendAll(broker, topic, entries, metadata, signalOf(broker, call));
     const [first] = failures;
@@ -189,7 +193,6 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
   function messageOf(broker: Broker, request: PublishRequest, call: Call): PublishMessage {
     const { topic, metadata, isRaw } = request;
     const data = isRaw ? request.data : wrap(broker, topic, request, metadata, call.trace);
-    if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
     // compat: a raw payload has no content type on the broker, so that subscribers of either kind read it alike
     const contentType = isRaw ? "" : cloudEventType;
     return { topic: topicOf(broker, topic), data, contentType, metadata, ...wireOf(request) };
@@ -199,6 +202,7 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
     async publish(broker, request, call) {
       const { topic } = request;
       const message = messageOf(broker, request, call);
+      checkScope(broker, topic, () => meter.pubsubPublished(broker.name, topic, false, 0));
       const started = clock.monotonic();
       let succeeded = false;
       try {
@@ -228,6 +232,7 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
     prepare(broker, request, call) {
       const { topic } = request;
       const message = messageOf(broker, request, call);
+      checkScope(broker, topic);
       const refuse = (cause: unknown): never => {
         throw fail("pubsubPublish", { pubsub: broker.name, topic, reason: reasonOf(cause) }, { cause });
       };
@@ -242,12 +247,12 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
 
     async forward(broker, message, signal) {
       const { topic } = message;
-      if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
+      checkScope(broker, topic);
       await broker.pubsub.publish({ ...message, topic: topicOf(broker, topic) }, signal);
     },
 
     async forwardAll(broker, topic, entries, signal) {
-      if (!isAllowed(broker, topic)) throw fail("pubsubForbidden", { pubsub: broker.name, topic, appId });
+      checkScope(broker, topic);
       const [first] = await sendAll(broker, topic, entries, nothing, signal);
       if (first !== undefined) throw first.error;
     },
