@@ -54,6 +54,18 @@ test("in-memory: a waiting publisher that gives up leaves the turn to the next",
   assert.equal(inbox.received.length, 2);
 });
 
+test("in-memory: a subscriber is not told of a content type", async () => {
+  const bus = createMemoryBus(log);
+  const inbox = collector();
+  await bus.subscribe({ topic: "t", metadata: {} }, inbox.handle, signal);
+  await bus.publish({ ...message, contentType: "application/octet-stream" }, signal);
+  await bus.close();
+  assert.deepEqual(
+    inbox.received.map(({ contentType }) => contentType),
+    [""],
+  );
+});
+
 test("in-memory: nothing is delivered twice, a pattern hears what is longer than it", async () => {
   const bus = createMemoryBus(log);
   const inbox = collector(() => "retry");

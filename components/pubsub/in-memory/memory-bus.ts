@@ -60,12 +60,12 @@ export function createMemoryBus(log: DriverLog): PubSub {
 
   return {
     features: ["SUBSCRIBE_WILDCARDS"],
-    async publish({ topic, data, contentType, metadata }, signal) {
+    async publish({ topic, data, metadata }, signal) {
       if (isClosed) throw new DriverError("closed", "component is closed");
       for (const listener of [...listeners]) {
         if (!matches(listener.pattern, topic)) continue;
-        // compat: pubsub/in-memory of components-contrib tells the subscription's topic, pattern or not
-        await offer(listener, { topic: listener.pattern, data, contentType, metadata: { ...metadata } }, signal);
+        // compat: pubsub/in-memory of components-contrib tells the subscription's topic, pattern or not, and no content type
+        await offer(listener, { topic: listener.pattern, data, contentType: "", metadata: { ...metadata } }, signal);
       }
     },
     async subscribe({ topic }, handleMessage) {
