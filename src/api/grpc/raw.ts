@@ -31,11 +31,15 @@ export interface RawCall extends CallInfo {
 }
 
 /** Answers one raw call. What it throws becomes the status; a call it leaves open without throwing is INTERNAL. */
-export type RawHandler = (call: RawCall) => Promise<void>;
+export interface RawHandler {
+  (call: RawCall): Promise<void>;
+  /** The frames are to come piece by piece, as a `FrameReader` with this hands them over. */
+  readonly startBytes?: number;
+}
 
 /** Runs a raw handler on a stream whose call is admitted. */
 export function serveRaw(stream: ServerStream, call: ServerCall, handle: RawHandler, maxReceiveBytes: number): void {
-  const frames = receiveFrames(stream, call, maxReceiveBytes);
+  const frames = receiveFrames(stream, call, maxReceiveBytes, handle.startBytes);
   const raw = new ServedRawCall(call, frames);
   const run = async () => {
     await handle(raw);

@@ -8,12 +8,15 @@ import type { MethodEntry } from "./method-table.ts";
 import type { ServerCall } from "./server-call.ts";
 import { receiveOne } from "./unary.ts";
 
-/** The frames of a streaming request in order, with back-pressure towards the client. Ends with the call's error when the call fails. */
-export function receiveFrames(stream: ServerStream, call: ServerCall, max: number): FrameQueue {
+/**
+ * The frames of a streaming request in order, with back-pressure towards the client; with `startBytes` as a `FrameReader` hands them over
+ * then. Ends with the call's error when the call fails.
+ */
+export function receiveFrames(stream: ServerStream, call: ServerCall, max: number, startBytes?: number): FrameQueue {
   const queue = new FrameQueue({ pause: () => stream.pause(), resume: () => stream.resume() });
-  const reader = new FrameReader(max);
-  const take = (frame: Uint8Array) => {
-    call.requestBytes += frame.length - framePrefix;
+  const reader = new FrameReader(max, startBytes);
+  const take = (frame: Uint8Array, isRest: boolean) => {
+    call.requestBytes += isRest ? frame.length : frame.length - framePrefix;
     queue.push(frame);
   };
   stream.onData = (chunk) => {

@@ -12,7 +12,8 @@ import type { Call, Trace } from "../../kit/call.ts";
 import { readPayload } from "../../kit/grpc/payload.ts";
 import { type HeaderLines, readBody } from "../../kit/http-message.ts";
 import { InvocationFailure, type InvocationReply, type InvocationTarget, type Upgrade } from "../../kit/invocation.ts";
-import { decodeRequestChunk, type WireRequest } from "../../kit/peer-wire/decode.ts";
+import { ChunkReader } from "../../kit/peer-wire/chunk-reader.ts";
+import { chunkStartBytes, decodeRequestChunk, type WireRequest } from "../../kit/peer-wire/decode.ts";
 import {
   callLocalStreamPath,
   chunkBytes,
@@ -24,7 +25,7 @@ import {
 } from "../../kit/peer-wire/encode.ts";
 import { verbNames } from "../../kit/peer-wire/verb-names.ts";
 import { ProtoFault } from "../../kit/protobuf/reader.ts";
-import { chunkedBody, type Decode, upgradedBody } from "./peer-body.ts";
+import { chunkedBody, upgradedBody } from "./peer-body.ts";
 import { peerInvocation, withPeerTrace } from "./peer-request.ts";
 
 /** CallLocal: what other sidecars call when they do not stream. */
@@ -60,9 +61,13 @@ export function invokePeer(accept: InvocationTarget): GrpcPart {
  * bounds a message that comes compressed.
  */
 export function invokePeerStream(accept: InvocationTarget, maxReceiveBytes: number): ReadonlyMap<string, RawHandler> {
+  const serve = (isUpgrade: boolean): RawHandler =>
+    Object.assign((call: RawCall) => serveStream(accept, call, maxReceiveBytes, isUpgrade), {
+      startBytes: chunkStartBytes,
+    });
   return new Map([
-    [callLocalStreamPath, (call: RawCall) => serveStream(accept, call, maxReceiveBytes, false)],
-    [upgradePath, (call: RawCall) => serveStream(accept, call, maxReceiveBytes, true)],
+    [callLocalStreamPath, serve(false)],
+    [upgradePath, serve(true)],
   ]);
 }
 
@@ -75,22 +80,25 @@ async function serveStream(
   if (isUpgrade) rpc.setAnswerHeader(upgradeHeader, "websocket");
   const frames = rpc.frames[Symbol.asyncIterator]();
   const encoding = rpc.header("grpc-encoding");
-  const decoded: Decode = (frame) => {
+  const chunks = new ChunkReader((frame) => {
     const message = readPayload(frame, encoding, maxReceiveBytes);
     return message instanceof Promise ? message.then(decode) : decode(message);
-  };
-  const first = await frames.next();
-  if (first.done) throw new ConnectError("EOF", Code.Unknown);
-  const leading = decoded(first.value);
+  });
+  let leading: ReturnType<typeof chunks.take>;
+  do {
+    const first = await frames.next();
+    if (first.done) throw new ConnectError("EOF", Code.Unknown);
+    leading = chunks.take(first.value);
+  } while (leading === undefined);
   // A small call is served without waiting for what is there: each wait costs as much as reading its message.
   const chunk = leading instanceof Promise ? await leading : leading;
   if (chunk.head === undefined || chunk.head.metadata.length === 0) {
     throw malformed("request does not contain the required fields in the leading chunk");
   }
   const upgrade: Upgrade | undefined = isUpgrade
-    ? { protocol: "websocket", sends: () => upgradedBody(frames, decoded) }
+    ? { protocol: "websocket", sends: () => upgradedBody(frames, chunks) }
     : undefined;
-  const given = isUpgrade ? null : chunkedBody(chunk, chunk.head, frames, decoded);
+  const given = isUpgrade ? null : chunkedBody(chunk, chunk.head, frames, chunks);
   const body = given instanceof Promise ? await given : given;
   const reply = await run(accept, chunk.head, body, rpc.call, upgrade);
   const sending = sendReply(rpc, reply);

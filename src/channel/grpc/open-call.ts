@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { fromWireFault } from "../../errors/grpc-status.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { FrameReader } from "../../kit/grpc/frames.ts";
+import { FrameReader, type TakeFrame } from "../../kit/grpc/frames.ts";
 import { withoutPseudo } from "../../kit/grpc/metadata.ts";
 import { formatGrpcTimeout } from "../../kit/grpc/timeout.ts";
 import type { ClientStream, HeaderList, Http2Client } from "../../platform/types.ts";
@@ -27,7 +27,10 @@ export interface CallOptions {
 
 export interface CallReceiver {
   onHeader?(header: HeaderList): void;
-  onFrame(frame: Uint8Array): void;
+  /** Takes whole frames, or, with `startBytes`, each as it comes. */
+  onFrame: TakeFrame;
+  /** What of a frame has to be there before it is handed over; its rest follows. */
+  readonly startBytes?: number;
   /** The peer has answered; the status is in `trailer`. An answer of trailers alone has an empty header. */
   onDone(header: HeaderList, trailer: HeaderList): void;
   /** There is no answer, or not all of it. */
@@ -53,7 +56,7 @@ const noHeader: HeaderList = Object.freeze({});
 /** Starts a call. Exactly one of `onDone` and `onError` is called, once, and never before this returns. */
 export function openCall(wire: CallWire, path: string, options: CallOptions, receiver: CallReceiver): OpenCall {
   const { signal, timeoutMs } = options;
-  const reader = new FrameReader(wire.maxReceiveBytes);
+  const reader = new FrameReader(wire.maxReceiveBytes, receiver.startBytes);
   let isOver = false;
   let header: HeaderList | undefined;
   let stream: ClientStream | undefined;

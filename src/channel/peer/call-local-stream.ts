@@ -5,7 +5,8 @@ import type { Call } from "../../kit/call.ts";
 import { framePrefix } from "../../kit/grpc/frames.ts";
 import type { HeaderLines } from "../../kit/http-message.ts";
 import type { Invocation, InvocationReply } from "../../kit/invocation.ts";
-import { decodeResponseChunk, type WireResponse } from "../../kit/peer-wire/decode.ts";
+import { ChunkReader } from "../../kit/peer-wire/chunk-reader.ts";
+import { chunkStartBytes, decodeResponseChunk, type WireChunk, type WireResponse } from "../../kit/peer-wire/decode.ts";
 import { callLocalStreamPath, upgradeHeader, upgradePath } from "../../kit/peer-wire/encode.ts";
 import type { HeaderList } from "../../platform/types.ts";
 import type { GrpcClient } from "../grpc/client.ts";
@@ -49,21 +50,22 @@ export function callLocalStream(
       if (stream !== undefined) stream.close(error);
       else reject(error);
     };
-    const takeData = (data: Uint8Array, seq: number) => {
-      if (seq !== expected) {
-        throw new ConnectError(`invalid sequence number received: ${seq} (expected: ${expected})`, Code.Internal);
+    const takeData = (data: Uint8Array, seq: number | undefined) => {
+      if (seq !== undefined && seq !== expected++) {
+        throw new ConnectError(`invalid sequence number received: ${seq} (expected: ${expected - 1})`, Code.Internal);
       }
-      expected++;
       if (stream === undefined) parts.push(data);
       else stream.push(data);
     };
 
+    const chunks = new ChunkReader(decode);
     const options = { headers: traceMetadata(call.trace), signal: call.signal };
     const isUpgrade = request.upgrade !== undefined;
     const rpc = client.open(isUpgrade ? upgradePath : callLocalStreamPath, options, {
-      onFrame(frame) {
-        if (frame[0] !== 0) throw new ConnectError("a peer sent a compressed message", Code.Internal);
-        const chunk = decodeResponseChunk(frame.subarray(framePrefix));
+      startBytes: chunkStartBytes,
+      onFrame(piece) {
+        const chunk = chunks.take(piece);
+        if (chunk === undefined) return;
         if (head === undefined) {
           head = leading(chunk.head);
           if (head.data !== undefined) parts.push(head.data);
@@ -90,6 +92,11 @@ export function callLocalStream(
       rpc.cancel(new ConnectError(error instanceof Error ? error.message : String(error), Code.Unknown));
     });
   });
+}
+
+function decode(frame: Uint8Array): WireChunk<WireResponse> {
+  if (frame[0] !== 0) throw new ConnectError("a peer sent a compressed message", Code.Internal);
+  return decodeResponseChunk(frame.subarray(framePrefix));
 }
 
 /** A peer that does not know the RPC of upgrades refuses it in its own words, without our header. */

@@ -26,27 +26,43 @@ export function encodeFrame(message: Uint8Array, compressed = false): Uint8Array
   return frame;
 }
 
-/** Cuts a stream of chunks into whole frames. Copies only frames that span chunks, once. */
+/** Takes a frame, or one piece after the other of it: `isRest` tells that the piece goes on where the last one ended. */
+export type TakeFrame = (piece: Uint8Array, isRest: boolean) => void;
+
+/**
+ * Cuts a stream of chunks into frames. They are whole, and only frames that span chunks are copied, once; or, with `startBytes`, they
+ * come as they are: at least so many bytes of each, and its rest with the next chunks, in pieces that nobody copies.
+ */
 export class FrameReader {
   readonly #max: number;
+  readonly #startBytes: number;
   #parts: Uint8Array[] = [];
   #held = 0;
   #need = framePrefix;
+  /** What is still to come of a frame whose start was handed over. */
+  #rest = 0;
 
   /** `max` counts the message without its prefix. */
-  constructor(max: number) {
+  constructor(max: number, startBytes = Number.POSITIVE_INFINITY) {
     this.#max = max;
+    this.#startBytes = startBytes;
   }
 
   /** True while the bytes so far end within a frame. */
   get isMidFrame(): boolean {
-    return this.#held > 0;
+    return this.#held > 0 || this.#rest > 0;
   }
 
-  /** Calls `take` for every frame that `chunk` completes, prefix included. Throws a WireFault before it keeps a frame that is too large. */
-  push(chunk: Uint8Array, take: (frame: Uint8Array) => void): void {
+  /** Calls `take` for what `chunk` brings, prefixes included. Throws a WireFault before it keeps a frame that is too large. */
+  push(chunk: Uint8Array, take: TakeFrame): void {
     let bytes = chunk;
-    if (this.#held > 0) {
+    if (this.#rest > 0) {
+      const size = Math.min(this.#rest, chunk.length);
+      this.#rest -= size;
+      take(size === chunk.length ? chunk : chunk.subarray(0, size), true);
+      if (size === chunk.length) return;
+      bytes = chunk.subarray(size);
+    } else if (this.#held > 0) {
       this.#parts.push(chunk);
       this.#held += chunk.length;
       if (this.#held < this.#need) return;
@@ -63,10 +79,15 @@ export class FrameReader {
       }
       const end = at + framePrefix + length;
       if (end > bytes.length) {
-        this.#need = end - at;
+        if (bytes.length - at >= this.#startBytes) {
+          this.#rest = end - bytes.length;
+          take(bytes.subarray(at), false);
+          return;
+        }
+        this.#need = Math.min(end - at, this.#startBytes);
         break;
       }
-      take(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
+      take(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end), false);
       at = end;
     }
     if (at === bytes.length) return;

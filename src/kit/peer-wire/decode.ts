@@ -1,6 +1,7 @@
+import { framePrefix, messageLength } from "../grpc/frames.ts";
 import type { HeaderLines } from "../http-message.ts";
 import type { StatusDetail } from "../invocation.ts";
-import { ProtoReader } from "../protobuf/reader.ts";
+import { ProtoFault, ProtoReader } from "../protobuf/reader.ts";
 import { verbNames } from "./verb-names.ts";
 
 /** A request as the wire has it: the values of metadata by name, names as written. */
@@ -24,12 +25,16 @@ export interface WireResponse {
   readonly typeUrl: string;
   readonly data: Uint8Array | undefined;
 }
-/** One message of either direction: the head comes with the first only. */
+/** One message of either direction, or a piece of one: the head comes with the first only. */
 export interface WireChunk<Head> {
   readonly head: Head | undefined;
   readonly data: Uint8Array | undefined;
-  readonly seq: number;
+  /** The number of the chunk; undefined when `data` goes on where the last piece ended. */
+  readonly seq: number | undefined;
 }
+
+/** What of a frame has to be there, unless it is shorter, for `decodeChunkStart`. */
+export const chunkStartBytes = 64;
 
 /** Reads one message of a request stream (without its frame prefix). Throws ProtoFault. */
 export function decodeRequestChunk(message: Uint8Array): WireChunk<WireRequest> {
@@ -39,6 +44,31 @@ export function decodeRequestChunk(message: Uint8Array): WireChunk<WireRequest> 
 /** Reads one message of a response stream. Throws ProtoFault. */
 export function decodeResponseChunk(message: Uint8Array): WireChunk<WireResponse> {
   return decodeChunk(message, decodeResponse);
+}
+
+/**
+ * Reads a chunk of either direction from the start of its frame, with so much of the data as is there. Undefined when the message is
+ * written in another way than `encodeChunkStart` does, or is none: then it has to be read as a whole.
+ */
+export function decodeChunkStart(start: Uint8Array): WireChunk<never> | undefined {
+  if (start[0] !== 0) return undefined;
+  try {
+    const reader = new ProtoReader(start, framePrefix, framePrefix + messageLength(start, 0));
+    if (reader.next() !== 2) return undefined;
+    const payload = reader.message();
+    let field = payload.next();
+    let seq = 0;
+    if (field === 2) {
+      seq = payload.varint();
+      field = payload.next();
+    }
+    if (field !== 1) return undefined;
+    const data = payload.bytes();
+    return payload.isAtEnd && reader.isAtEnd ? { head: undefined, data, seq } : undefined;
+  } catch (error) {
+    if (error instanceof ProtoFault) return undefined;
+    throw error;
+  }
 }
 
 function decodeChunk<Head>(message: Uint8Array, decodeHead: (reader: ProtoReader) => Head): WireChunk<Head> {

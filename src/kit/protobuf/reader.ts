@@ -22,10 +22,16 @@ export class ProtoReader {
   #text: string | undefined;
   #textFrom = 0;
 
+  /** `to` may lie behind the bytes that are there, if what is read does not: `bytes` then answers those. */
   constructor(bytes: Uint8Array, from = 0, to = bytes.length) {
     this.#bytes = bytes;
     this.#at = from;
     this.#end = to;
+  }
+
+  /** There are no more fields. */
+  get isAtEnd(): boolean {
+    return this.#at >= this.#end;
   }
 
   /** Number of the next field; 0 at the end. Its value has to be read or skipped. */
