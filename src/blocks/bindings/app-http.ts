@@ -3,6 +3,7 @@ import { decodeUtf8 } from "../../kit/bytes.ts";
 import type { Trace } from "../../kit/call.ts";
 import { readBody } from "../../kit/http-message.ts";
 import { httpStatusText } from "../../kit/http-status-text.ts";
+import { routeTarget } from "../../kit/url-path.ts";
 import { describeEvent, traceOfEvent } from "./event-trace.ts";
 import { type BindingApp, EventError, type TraceBelow } from "./ports.ts";
 
@@ -35,19 +36,12 @@ function headersOf(metadata: Readonly<Record<string, string>>, trace: Trace): (r
   return headers;
 }
 
-/** A route as it was written, as the target of a request. */
-function targetOf(route: string): { readonly path: string; readonly query: string } {
-  const mark = route.indexOf("?");
-  const path = mark < 0 ? route : route.slice(0, mark);
-  return { path: path.startsWith("/") ? path : `/${path}`, query: mark < 0 ? "" : route.slice(mark + 1) };
-}
-
 /** An app that speaks HTTP and takes the events of bindings. */
 export function createHttpBindingApp({ channel, below }: HttpBindingAppPorts): BindingApp {
   return {
     async wants({ route }, signal) {
       try {
-        const call = { method: "OPTIONS", ...targetOf(route), headers: [jsonType], body: null };
+        const call = { method: "OPTIONS", ...routeTarget(route), headers: [jsonType], body: null };
         const reply = await channel.call(call, signal);
         await readBody(reply.body);
         return (reply.status >= 200 && reply.status <= 299) || reply.status === 405;
@@ -64,7 +58,7 @@ export function createHttpBindingApp({ channel, below }: HttpBindingAppPorts): B
       if (trace.span !== undefined) describeEvent(trace.span, name, `POST /${name}`);
       const call = {
         method: "POST",
-        ...targetOf(route),
+        ...routeTarget(route),
         headers: headersOf(event.metadata, trace),
         body: event.data,
       };

@@ -8,8 +8,8 @@ import {
   type InvocationReply,
   type InvocationTarget,
 } from "../../kit/invocation.ts";
+import { escapeUrlPath } from "../../kit/url-path.ts";
 import { asHttp, type Lines, replyLines } from "./header-rules.ts";
-import { escapeUrlPath } from "./method.ts";
 
 const invalidArgument = 3;
 const noDetails = Object.freeze([]);

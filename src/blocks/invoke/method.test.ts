@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { cleanPath, escapeUrlPath, normalizeMethod } from "./method.ts";
+import { normalizeMethod } from "./method.ts";
 import { findCalled, parseTarget } from "./target.ts";
 
 describe("a method", () => {
@@ -36,31 +36,6 @@ describe("a method", () => {
       message: 'invalid method: method contains control character at position 2: "ä\\nb"',
     });
     assert.throws(() => normalizeMethod("a\x7f"), /position 1/);
-  });
-});
-
-describe("a path", () => {
-  for (const [given, clean] of [
-    ["", "."],
-    ["a/../..", ".."],
-    ["../a/../b", "../b"],
-    ["/..//a/", "/a"],
-  ] as const) {
-    it(`${JSON.stringify(given)} cleans to ${clean}`, () => assert.equal(cleanPath(given), clean));
-  }
-  for (const [given, escaped] of [
-    ["/a b", "/a%20b"],
-    ['/ä\\|{"', "/%C3%A4%5C%7C%7B%22"],
-    ["/+;:@&=,~*'!()", "/+;:@&=,~*'!()"],
-    ["/it's here", "/it%27s%20here"],
-    ["/a%25b", "/a%25b"],
-    ["/a%41 b", "/aA%20b"],
-  ] as const) {
-    it(`${given} escapes to ${escaped}`, () => assert.equal(escapeUrlPath(given), escaped));
-  }
-  it("with a percent sign that begins no escape is no URL", () => {
-    assert.throws(() => escapeUrlPath("/a%b"), { message: 'invalid URL escape "%b"' });
-    assert.throws(() => escapeUrlPath("/a%zzz"), { message: 'invalid URL escape "%zz"' });
   });
 });
 

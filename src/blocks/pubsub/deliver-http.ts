@@ -6,6 +6,7 @@ import { decodeGoJson, encodeGoJson } from "../../kit/go-json.ts";
 import { decodeGoShape, goShape } from "../../kit/go-shape.ts";
 import type { HttpReply } from "../../kit/http-message.ts";
 import { httpStatusText } from "../../kit/http-status-text.ts";
+import { routeTarget } from "../../kit/url-path.ts";
 import { cloudEventType } from "./content-type.ts";
 import { deliveryIdName } from "./deliveries.ts";
 import { discoverHttp } from "./discover-http.ts";
@@ -70,13 +71,6 @@ function headersOf(contentType: string, metadata: Metadata, trace: Trace | undef
     if (trace.tracestate !== "") headers.push(["tracestate", trace.tracestate]);
   }
   return headers;
-}
-
-/** A route as it was written, as the target of a request. */
-function targetOf(route: string): { readonly path: string; readonly query: string } {
-  const mark = route.indexOf("?");
-  const path = mark < 0 ? route : route.slice(0, mark);
-  return { path: path.startsWith("/") ? path : `/${path}`, query: mark < 0 ? "" : route.slice(mark + 1) };
 }
 
 const silent = { status: "", transaction: null };
@@ -145,7 +139,7 @@ export function createHttpSubscriber({ appId, channel, beginSpan, log }: HttpSub
   ): Promise<{ readonly status: number; readonly body: Uint8Array }> {
     try {
       return await endEventSpans(traces, async (fail) => {
-        const reply: HttpReply = await channel.call({ method: "POST", ...targetOf(route), headers, body }, signal);
+        const reply: HttpReply = await channel.call({ method: "POST", ...routeTarget(route), headers, body }, signal);
         const { status } = reply;
         if (status >= 400) fail(`Code(${status}): ${httpStatusText(status) || "Unknown"}`);
         return { status, body: await readReply(reply) };
