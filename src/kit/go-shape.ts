@@ -34,6 +34,12 @@ const integer: GoShape<number> = (value, place) => {
   throw new GoJsonError(`json: cannot unmarshal number ${value} into ${into} of type int`);
 };
 
+const flag: GoShape<boolean> = (value, place) => {
+  if (typeof value === "boolean") return value;
+  if (value === null || value === undefined) return false;
+  throw mismatch(value, "bool", place);
+};
+
 const anything: GoShape<unknown> = (value) => value ?? null;
 
 /** A map, or null; `type` is the Go name of the whole, for example `map[string]string`. */
@@ -89,7 +95,7 @@ function struct<T extends object>(type: string, fields: { readonly [K in keyof T
 }
 
 /** The kinds of shapes. */
-export const goShape = Object.freeze({ text, optionalText, integer, anything, map, list, struct });
+export const goShape = Object.freeze({ text, optionalText, integer, flag, anything, map, list, struct });
 
 /** Reads a decoded JSON value by its shape. */
 export function decodeGoShape<T>(value: unknown, shape: GoShape<T>): T {

@@ -5,9 +5,6 @@ import { readReply } from "./http-reply.ts";
 import type { RoutingRule, SubscriptionSpec } from "./model.ts";
 import type { PubSubLog } from "./ports.ts";
 
-/** Go knows no flag in the shapes that others need. */
-const flag = (value: unknown): boolean => value === true;
-
 const ruleShape = goShape.struct("pubsub.RuleJSON", { match: goShape.text, path: goShape.text });
 const subscriptionsShape = goShape.list(
   "[]pubsub.SubscriptionJSON",
@@ -22,7 +19,7 @@ const subscriptionsShape = goShape.list(
       default: goShape.text,
     }),
     bulkSubscribe: goShape.struct("pubsub.BulkSubscribeJSON", {
-      enabled: flag,
+      enabled: goShape.flag,
       maxMessagesCount: goShape.integer,
       maxAwaitDurationMs: goShape.integer,
     }),

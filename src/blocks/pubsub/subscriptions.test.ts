@@ -80,6 +80,9 @@ test("the answer of /dapr/subscribe", () => {
   assert.deepEqual(lines, ["topic none has an empty routes. removing from subscriptions list"]);
   assert.deepEqual(readSubscriptions(new Uint8Array(), log), []);
   assert.throws(() => readSubscriptions(encodeUtf8("{}"), log), /cannot unmarshal object/);
+  assert.throws(() => readSubscriptions(encodeUtf8('[{"bulkSubscribe":{"enabled":"true"}}]'), log), {
+    message: "json: cannot unmarshal string into Go struct field BulkSubscribeJSON.bulkSubscribe.enabled of type bool",
+  });
 });
 
 test("an app is asked with its id; 404 means none, other refusals and broken answers are logged", async () => {
