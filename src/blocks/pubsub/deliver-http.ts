@@ -179,7 +179,7 @@ export function createHttpSubscriber({ appId, channel, beginSpan, log }: HttpSub
         log.error(
           `non-retriable error returned from app while processing pub/sub event ${id}: ${text}. status code returned: 404`,
         );
-        return "unknownRoute";
+        return "refuse";
       }
       throw new DeliveryError(
         `retriable error returned from app while processing pub/sub event ${id}, topic: ${topic}, body: ${text}. status code returned: ${code}`,

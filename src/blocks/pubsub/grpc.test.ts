@@ -377,6 +377,12 @@ test("a stream gets events and answers them by id, in any order", async () => {
   stream.processed("b", Status.RETRY);
   stream.processed("a", Status.DROP);
   assert.deepEqual(await Promise.all(handled), ["ack", "retry", "ack"]);
+  assert.deepEqual(stream.counts.map(([, , , kind, status]) => [kind, status]).sort(), [
+    ["drop", ""],
+    ["retry", ""],
+    ["retry", ""],
+    ["success", ""],
+  ]);
   await stream.answers.return(undefined);
   assert.deepEqual(stream.pubsub.subscriptions.list(), []);
 });

@@ -24,10 +24,10 @@ export interface Broker {
 }
 
 /**
- * What the app did with an event: took it, wants no more of it (it goes to the dead letters), has no such route (the same), or has no
- * such method (it is acknowledged).
+ * What the app did with an event: took it, wants no more of it (it goes to the dead letters), refused it (the same, counted in another
+ * way), or has no such method (it is acknowledged).
  */
-export type Verdict = "success" | "drop" | "unknownRoute" | "unknownMethod";
+export type Verdict = "success" | "drop" | "refuse" | "unknownMethod";
 
 /** What the app wants committed together with the acknowledgement of an event. */
 export interface AnsweredTransaction {

@@ -73,7 +73,8 @@ class Exchange implements EventSink {
       trace?.span?.end();
       const { status, transaction } = await answer.promise;
       if (status === Status.SUCCESS) return transaction === undefined ? "success" : { wire: "grpc", body: transaction };
-      if (status === Status.DROP) return "drop";
+      // compat: pkg/runtime/subscription/postman/streaming counts it so
+      if (status === Status.DROP) return "refuse";
       const name = status === Status.RETRY ? "RETRY status" : `unknown status ${status}`;
       throw new DeliveryError(`${name} returned from app while processing pub/sub event ${id}`);
     } finally {
