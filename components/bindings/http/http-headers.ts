@@ -39,6 +39,8 @@ export function answerMetadata(response: Response): Record<string, string> {
   response.headers.forEach((value, name) => {
     lines.set(name, [...(lines.get(name) ?? []), value]);
   });
+  // Go's client keeps this one to itself.
+  lines.delete("transfer-encoding");
   // Unpacked on the way: these two describe what came over the wire.
   if (lines.get("content-encoding")?.includes("gzip") === true) {
     lines.delete("content-encoding");

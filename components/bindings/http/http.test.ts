@@ -93,6 +93,8 @@ test("the answer's status and headers are metadata", async () => {
     [metadata["statusCode"], metadata["status"], metadata["X-Many"], metadata["Content-Type"]],
     ["201", "201 Created", "a, b", "text/plain"],
   );
+  // The server's own, but nothing of the answer.
+  assert.ok(!("Transfer-Encoding" in metadata));
   const packed = await run(await open({ url: `${base}/packed` }), "get");
   assert.deepEqual([packed.data, packed.metadata["Content-Encoding"]], ["unpacked", undefined]);
   const moved = await run(await open({ url: `${base}/moved` }), "post");

@@ -60,8 +60,10 @@ async function openStorage(rootPath: string, { platform, random, log }: DriverCo
     return jsonAnswer({ fileName: relative });
   }
   async function get(path: string): Promise<BindingAnswer> {
-    if ((await attempt(`error opening path ${path}`, () => files!.stat(path))) === null)
-      throw new DriverError("notFound", `file not found: ${path}`);
+    const stat = await attempt(`error opening path ${path}`, () => files!.stat(path));
+    if (stat === null) throw new DriverError("notFound", `file not found: ${path}`);
+    if (stat.kind === "directory")
+      throw new DriverError("failed", `error reading file ${path}: read ${path}: is a directory`);
     return answer(await attempt(`error reading file ${path}`, () => files!.readBytes(path)));
   }
   async function list(path: string): Promise<BindingAnswer> {
