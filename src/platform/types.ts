@@ -63,7 +63,7 @@ export interface HeaderView {
   /** Several lines of one name come joined by ", "; null when there is none. Case does not matter. */
   get(name: string): string | null;
   has(name: string): boolean;
-  /** Names in lower case, each once. */
+  /** Names in lower case; several lines of one name come one by one, or joined where the host has joined them. */
   forEach(visit: (value: string, name: string) => void): void;
 }
 

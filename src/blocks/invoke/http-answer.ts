@@ -7,6 +7,7 @@ import { asHttp } from "./header-rules.ts";
 import { sniffContentType } from "./sniff.ts";
 
 const protobuf = "application/x-protobuf";
+const nothing = new Uint8Array(0);
 /** Statuses whose answers have no body. */
 const bodiless: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 
@@ -20,9 +21,15 @@ export function httpAnswer(
   if (code < 200 || code > 599 || body instanceof ReadableStream) return slowAnswer(reply, isHead, isEventStream);
   const contentType = reply.typeUrl === "" ? reply.contentType : protobuf;
   const isEvents = isEventStream && code < 300;
-  if (isHead || bodiless.has(code)) return wholeAnswer(reply, code, null, contentType, isEvents);
+  // compat: answers to HEAD say a length, of none, only where an error is answered.
+  if (isHead || bodiless.has(code)) return wholeAnswer(reply, code, code > 399 ? nothing : null, contentType, isEvents);
   const isSniffed = contentType === "" && body !== null && body.length > 0;
   return wholeAnswer(reply, code, body, isSniffed ? sniffContentType(body) : contentType, isEvents);
+}
+
+/** An app's error that does not say what it is counts as JSON. */
+export function asTypedError(reply: InvocationReply): InvocationReply {
+  return reply.contentType === "" ? { ...reply, contentType: "application/json" } : reply;
 }
 
 /** Streams, and statuses of gRPC. */
@@ -77,7 +84,8 @@ function wholeAnswer(
 ): WholeAnswer {
   const answer = new WholeAnswer(status, body);
   for (const [name, value] of reply.code >= 100 ? reply.headers : asHttp(reply.headers)) answer.append(name, value);
-  if (contentType !== "") answer.set("content-type", contentType);
+  // compat: Go's server keeps the type from answers of 304.
+  if (contentType !== "" && status !== 304) answer.set("content-type", contentType);
   // compat: pkg/sse/sse.go
   if (isEvents) {
     answer.set("content-type", "text/event-stream");

@@ -7,7 +7,7 @@ import type { Invocation } from "../../kit/invocation.ts";
 import { asksForWebSocket } from "../../kit/websocket/handshake.ts";
 import { invokeError } from "./failure.ts";
 import { isForApp, type Lines, nominated } from "./header-rules.ts";
-import { httpAnswer } from "./http-answer.ts";
+import { asTypedError, httpAnswer } from "./http-answer.ts";
 import type { Invoke } from "./invoke.ts";
 import { type CalledMethod, findCalled } from "./target.ts";
 import type { TunnelPorts } from "./websocket-tunnel.ts";
@@ -48,7 +48,9 @@ export function invokeHttp(invoke: Invoke, webSockets?: TunnelPorts): Fallback {
         const invocation = asked instanceof Promise ? await asked : asked;
         const reply = await invoke.invoke(called.id, invocation, request.call);
         const isEventStream = headers.get("accept")?.trim().toLowerCase() === "text/event-stream";
-        const made = httpAnswer(reply, verb === "HEAD", isEventStream);
+        // compat: pkg/api/http/responses.go is where errors pass that answer requests of known length.
+        const isKept = reply.code > 399 && !headers.has("transfer-encoding");
+        const made = httpAnswer(isKept ? asTypedError(reply) : reply, verb === "HEAD", isEventStream);
         const answer = made instanceof Promise ? await made : made;
         const { status } = answer;
         return status < 200 || status > 399
@@ -79,7 +81,7 @@ function readInvocation(request: HttpRequest, verb: string, method: string): Inv
   const dropped = nominated(request.headers.get("connection"));
   request.headers.forEach((value, name) => {
     if (isForApp(name, dropped)) lines.push([name, value]);
-    else if (name === "content-type") contentType = value;
+    else if (name === "content-type") contentType ||= value;
     else if (name === "content-length") length = Number(value);
     else if (name === "transfer-encoding") isChunked = true;
   });

@@ -3,7 +3,7 @@ import type { MessageBody } from "../../kit/http-message.ts";
 import type { ChunkReader } from "../../kit/peer-wire/chunk-reader.ts";
 import type { WireChunk, WireRequest } from "../../kit/peer-wire/decode.ts";
 
-const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "DELETE"]);
 
 /** Reads the messages of a request; one that has to be unpacked comes later. */
 export type RequestReader = ChunkReader<WireChunk<WireRequest> | Promise<WireChunk<WireRequest>>>;

@@ -28,11 +28,19 @@ const appIdHeader = "dapr-app-id";
  * `/v1.0/invoke/ID/method/NAME`; the first of them wins. `path` is escaped, as received.
  */
 export function findCalled(path: string, header: (name: string) => string | null): CalledMethod | undefined {
-  const named = header(appIdHeader);
-  if (named !== null && named !== "") return { id: named, method: wholePath(path) };
+  const named = firstOf(header(appIdHeader));
+  if (named !== "") return { id: named, method: wholePath(path) };
   const basic = basicAppId(header("authorization"));
+  if (basic === "") return undefined;
   if (basic !== undefined) return { id: basic, method: wholePath(path) };
   return fromPath(path);
+}
+
+/** Of a header that came more than once the first counts. */
+function firstOf(header: string | null): string {
+  if (header === null) return "";
+  const comma = header.indexOf(", ");
+  return comma < 0 ? header : header.slice(0, comma);
 }
 
 function fromPath(path: string): CalledMethod | undefined {

@@ -174,10 +174,20 @@ function readMetadata(entry: ProtoReader, into: [string, string][]): void {
     else if (field === 2) {
       const list = entry.message();
       for (let inner = list.next(); inner !== 0; inner = list.next()) {
-        if (inner === 1) values.push(list.string());
+        if (inner === 1) values.push(byteText(list.string()));
         else list.skip();
       }
     } else entry.skip();
   }
   for (const value of values) into.push([name, value]);
+}
+
+const beyondAscii = /[\u0080-\uffff]/;
+
+/** Field values are bytes here, one character each; on the wire they are UTF-8. */
+function byteText(value: string): string {
+  if (!beyondAscii.test(value)) return value;
+  let text = "";
+  for (const byte of new TextEncoder().encode(value)) text += String.fromCharCode(byte);
+  return text;
 }

@@ -71,7 +71,7 @@ test("a request is the message that the generated code reads", () => {
   );
 });
 
-test("fields of HTTP have capital letters and a length on the wire", () => {
+test("fields of HTTP have capital letters and a length on the wire, their values are UTF-8 there and bytes here", () => {
   const request: Invocation = {
     wire: "http",
     method: "m",
@@ -90,11 +90,13 @@ test("fields of HTTP have capital letters and a length on the wire", () => {
   assert.deepEqual(decodeRequestChunk(messageOf(frame)).head?.metadata, [
     ["X-Forwarded-For", "10.0.0.1"],
     ["dapr-caller-app-id", "me"],
-    ["X-Latin", "ä"],
+    ["X-Latin", "\xc3\xa4"],
     ["Content-Type", "application/json"],
     ["Content-Length", "3"],
     ["destination-app-id", "callee"],
   ]);
+  const { metadata } = fromBinary(InternalInvokeRequestStreamSchema, messageOf(frame)).request ?? {};
+  assert.deepEqual(metadata?.["X-Latin"]?.values, ["ä"]);
 });
 
 test("an answer is the message that the generated code reads and writes", () => {

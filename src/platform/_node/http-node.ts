@@ -20,11 +20,13 @@ function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
   const url = absolute
     ? target
     : `http://${incoming.headers.host || "localhost"}${target.startsWith("/") ? "" : "/"}${target}`;
-  const bodiless = incoming.method === "GET" || incoming.method === "HEAD";
+  const { method, headers: fields } = incoming;
+  const isUnframed = fields["content-length"] === undefined && fields["transfer-encoding"] === undefined;
+  const bodiless = method === "GET" || method === "HEAD" || isUnframed;
   if (bodiless) incoming.resume();
   // `duplex` is required for streamed bodies and missing in the DOM's types.
   const init = {
-    method: incoming.method,
+    method,
     headers,
     signal,
     body: bodiless ? null : toWebStream(incoming),

@@ -137,6 +137,12 @@ test("HEAD keeps the length that a handler tells, GET does not", () => {
   );
 });
 
+test("HEAD of an answer without body and length says none", () => {
+  const { send, seen } = connect(() => ({ status: 200, lines: [], body: null }));
+  send("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+  assert.equal(seen.sent, "HTTP/1.1 200 OK\r\nDate: now\r\n\r\n");
+});
+
 const start = "POST / HTTP/1.1\r\nHost: h\r\n";
 const smuggled = "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n";
 const refused: readonly (readonly [string, string, number])[] = [
@@ -219,16 +225,16 @@ test("what no URL holds is escaped in the path, dot segments stay", () => {
   assert.deepEqual(targets, ["/a/../%2e%2e/b", "/%22%7B%7D%5C?q={}", "/%C3%A9?%C3%A9", "/", "/?x"]);
 });
 
-test("headers are found whatever their case; repeated ones are joined", () => {
+test("headers are found whatever their case; repeated ones are joined when asked for, and apart when all are", () => {
   let found: unknown;
   const { send } = connect(({ headers }) => {
-    const names: string[] = [];
-    headers.forEach((_value, name) => void names.push(name));
-    found = [headers.get("X-A"), headers.get("cookie"), headers.has("none"), headers.get("none"), names];
+    const all: string[] = [];
+    headers.forEach((value, name) => void all.push(`${name}=${value}`));
+    found = [headers.get("X-A"), headers.get("cookie"), headers.has("none"), headers.get("none"), all];
     return text(200, "");
   });
   send("GET / HTTP/1.1\r\nHost: h\r\nx-a: 1 \r\nX-A:\t2\r\nCookie: a\r\nCookie: b\r\n\r\n");
-  assert.deepEqual(found, ["1, 2", "a; b", false, null, ["host", "x-a", "cookie"]]);
+  assert.deepEqual(found, ["1, 2", "a; b", false, null, ["host=h", "x-a=1", "x-a=2", "cookie=a", "cookie=b"]]);
 });
 
 test("HTTP/1.0 and `close` end the connection, keep-alive does not", () => {

@@ -113,11 +113,10 @@ export class Exchange implements BodyFlow {
   #sendWhole({ status, lines, body }: PlainAnswer): void {
     if (this.#line.isClosed) return;
     const bodiless = isBodiless(status);
-    const end = bodiless
-      ? "none"
-      : (body?.length ?? (this.#request.method === "HEAD" ? announcedLength(lines) : undefined) ?? 0);
+    const isHead = this.#request.method === "HEAD";
+    const end = bodiless ? "none" : (body?.length ?? (isHead ? (announcedLength(lines) ?? "none") : 0));
     const head = answerHead(status, lines, end, this.#afterwards(lines), this.#host.date());
-    const sent = bodiless || this.#request.method === "HEAD" || body === null ? undefined : body;
+    const sent = bodiless || isHead || body === null ? undefined : body;
     const { room } = this.#host;
     const length = sent === undefined ? 0 : sent.length;
     if (head.length + length <= room.length) {

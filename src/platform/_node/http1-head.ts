@@ -24,6 +24,8 @@ const hostText = /^[!$%&'()*+,\-.:;=@[\]_~0-9A-Za-z]*$/;
 export class HeaderBlock implements HeaderView {
   readonly #names: string[] = [];
   readonly #values: string[] = [];
+  /** Where the last line stands whose name came before. */
+  #lastRepeat = -1;
   /** `noBody`, `chunked` or the length. */
   readonly length: number;
   readonly closes: boolean;
@@ -63,8 +65,16 @@ export class HeaderBlock implements HeaderView {
   }
 
   get(name: string): string | null {
-    const at = this.#names.indexOf(name.toLowerCase());
-    return at < 0 ? null : (this.#values[at] as string);
+    const known = name.toLowerCase();
+    let at = this.#names.indexOf(known);
+    if (at < 0) return null;
+    let joined = this.#values[at] as string;
+    while (at < this.#lastRepeat) {
+      at = this.#names.indexOf(known, at + 1);
+      if (at < 0) break;
+      joined += `${known === "cookie" ? "; " : ", "}${this.#values[at]}`;
+    }
+    return joined;
   }
 
   has(name: string): boolean {
@@ -76,11 +86,9 @@ export class HeaderBlock implements HeaderView {
   }
 
   #add(name: string, value: string): void {
-    const known = this.#names.indexOf(name);
-    if (known < 0) {
-      this.#names.push(name);
-      this.#values.push(value);
-    } else this.#values[known] += `${name === "cookie" ? "; " : ", "}${value}`;
+    if (this.#names.includes(name)) this.#lastRepeat = this.#names.length;
+    this.#names.push(name);
+    this.#values.push(value);
   }
 }
 
