@@ -80,9 +80,10 @@ export interface Blocks {
 export async function createBlocks(ports: BlocksPorts): Promise<Blocks> {
   const { shared, options, resources, components, log, app, names } = ports;
   const { platform } = shared;
-  const identity = { appId: options.appId, namespace: options.currentNamespace, random: platform.random };
+  // compat: what stands before keys is the bare variable (pkg/components/state/state_config.go), before topics the current namespace
+  const identity = { appId: options.appId, namespace: options.namespace, random: platform.random };
   const outboxes = createOutboxSettings(components);
-  const outboxPorts = { appId: options.appId, namespace: options.namespace, outboxes };
+  const outboxPorts = { appId: options.appId, namespace: options.currentNamespace, outboxes };
   const { clock, random } = platform;
   const accompaniment = createAccompaniment({ ...outboxPorts, pubsub: () => pubsub, clock, random });
   const state = wireState(components, identity, accompaniment);

@@ -11,7 +11,7 @@ import type { Shared } from "./shared.ts";
 
 export interface SidecarComponentsPorts {
   readonly shared: Pick<Shared, "platform" | "catalog" | "storages" | "dataDir">;
-  readonly options: Pick<Options, "appId" | "namespace" | "podName">;
+  readonly options: Pick<Options, "appId" | "namespace" | "currentNamespace" | "podName">;
   readonly telemetry: { readonly components: ComponentMeter; readonly operations: OperationMeter };
   /** Absent: no policies. */
   readonly resiliency?: Pick<PolicyProvider, "outbound">;
@@ -43,7 +43,14 @@ async function openStorage(
 
 /** What a driver may use: the log and clock of its sidecar, the engines of the node. */
 export function driverContext(
-  { shared, options, log, env }: Pick<SidecarComponentsPorts, "shared" | "options" | "log" | "env">,
+  {
+    shared,
+    options,
+    log,
+    env,
+  }: Pick<SidecarComponentsPorts, "shared" | "log" | "env"> & {
+    readonly options: Pick<Options, "appId" | "namespace">;
+  },
   name: string,
   signal: AbortSignal,
 ): DriverContext {
@@ -78,7 +85,7 @@ export function createSidecarComponents(ports: SidecarComponentsPorts): Componen
         {
           uuid: () => shared.platform.random.uuid(),
           podName: options.podName,
-          namespace: options.namespace,
+          namespace: options.currentNamespace,
           appId: options.appId,
         },
       ),

@@ -83,7 +83,7 @@ function warnOfUnused({ configuration, subscriptions }: Resources, log: Log): vo
  */
 export async function openIsolate({ platform, catalog, version, options, log }: IsolatePorts): Promise<FetchHandler> {
   const { clock, random } = platform;
-  const { appId, namespace, currentNamespace } = options;
+  const { appId, namespace } = options;
   const env = { ...platform.env, APP_ID: appId };
   if (options.apiToken === "")
     log.warn("No API token: whoever reaches this isolate can use it; set DAPR_API_TOKEN or give it no public route");
@@ -124,7 +124,7 @@ export async function openIsolate({ platform, catalog, version, options, log }: 
   const outboxes = createOutboxSettings(components);
   const state = wireState(
     components,
-    { appId, namespace: currentNamespace, random },
+    { appId, namespace, random },
     {
       hasOutbox: (storeName) => outboxes.of(storeName) !== undefined,
       transact: refuse("a transaction with an outbox, a publish or a delivery"),

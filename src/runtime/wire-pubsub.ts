@@ -78,7 +78,7 @@ export async function wirePubSub(wiring: PubSubWiring): Promise<WiredPubSub> {
   const app = await subscriberOf(wiring.app, options.appId, beginSpan, log);
   const pubsub = createPubSub({
     appId: options.appId,
-    namespace: options.namespace,
+    namespace: options.currentNamespace,
     brokers: { find, list: () => [...brokers.keys()].map(find).filter((broker) => broker !== undefined) },
     app: () => app,
     asksApp: !options.disableInitEndpoints.includes("subscribe"),
