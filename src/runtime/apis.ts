@@ -4,7 +4,7 @@ import type { GrpcPart } from "../api/grpc/part.ts";
 import type { RawHandler } from "../api/grpc/raw.ts";
 import { createHttpApi } from "../api/http/app.ts";
 import { createPublicFallback } from "../api/http/public-fallback.ts";
-import type { Fallback, HttpHandler, HttpPipeline, Route } from "../api/http/route.ts";
+import type { Fallback, HttpPipeline, HttpRequest, Route } from "../api/http/route.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Options } from "../config/options.ts";
 import type { FetchHandler, Platform, StreamHandler } from "../platform/types.ts";
@@ -83,9 +83,9 @@ export function createApis({ platform, options, configuration, telemetry, log, f
     });
     return loading;
   };
-  const mount: HttpHandler = async (request) => {
-    const answer = (await grpc()).connect(request.web(), request.path, request.call);
-    return answer ?? faces.fallback?.handle(request) ?? new Response(null, { status: 404 });
+  const mount = async (request: HttpRequest): Promise<Response | undefined> => {
+    const { connect } = await grpc();
+    return (await connect(request.web(), request.path, request.call)) ?? undefined;
   };
 
   const ofHttp = (rules: typeof api.allowed) => rules.filter((rule) => rule.protocol === "http");

@@ -20,14 +20,19 @@ const groupVersions: Readonly<Record<ApiVersion, string>> = {
 };
 
 /** True when the lists let a route exist. Deny wins; health routes always exist; an empty allow list allows all. */
-export function isAllowed(route: Route, access: ApiAccess): boolean {
+export function isAllowed(route: Pick<Route, "group" | "version" | "path">, access: ApiAccess): boolean {
   if (route.group === "healthz") return true;
   if (access.denied.some((rule) => covers(rule, route))) return false;
   return access.allowed.length === 0 || access.allowed.some((rule) => covers(rule, route));
 }
 
+/** True when the lists let calls of apps exist, whichever way they name the app. */
+export function isInvokeAllowed(access: ApiAccess): boolean {
+  return isAllowed({ group: "invoke", version: "v1.0", path: "/invoke/*" }, access);
+}
+
 /** compat: a rule names the group of the route, or is a prefix of its pattern (pkg/api/http/endpoints/endpoint.go). */
-function covers(rule: ApiRule, route: Route): boolean {
+function covers(rule: ApiRule, route: Pick<Route, "group" | "version" | "path">): boolean {
   const key = `${rule.version}/${rule.name}`;
   if (key === `${groupVersions[route.version]}/${route.group}`) return true;
   return `${route.version}${upstreamPattern(route.path)}`.startsWith(key);

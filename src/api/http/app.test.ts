@@ -266,6 +266,25 @@ test("denied APIs are as good as absent", async () => {
   assert.equal(await status({ allowed: [], denied: [{ name: "state/{s", version: "v1.0" }] }, "/v1.0/state/s/k"), 404);
 });
 
+test("calls of apps are an API that can be denied, whichever way they name the app", async () => {
+  const answer = async (access: HttpApiOptions["access"], target: string, method = "GET") => {
+    const fallback = { handle: () => new Response("invoked") };
+    const mounts = new Map([["a.B", async () => undefined]]);
+    const response = await api({ access, fallback, mounts })(method, target, { headers: { "dapr-app-id": "a" } });
+    return `${response.status} ${await response.text()}`;
+  };
+  const invoke = { name: "invoke", version: "v1.0" };
+  const state = { name: "state", version: "v1" };
+  const shut = "404 404 page not found\n";
+  for (const target of ["/v1.0/invoke/a/method/b", "/b", "/a.B/Get"]) {
+    assert.equal(await answer({ allowed: [], denied: [invoke] }, target), shut);
+    assert.equal(await answer({ allowed: [state], denied: [] }, target), shut);
+    assert.equal(await answer({ allowed: [invoke], denied: [] }, target), "200 invoked");
+    assert.equal(await answer({ allowed: [], denied: [state] }, target), "200 invoked");
+  }
+  assert.equal(await answer({ allowed: [state], denied: [] }, "/v1.0/state/s/k", "PUT"), "405 ");
+});
+
 test("the pipeline, mounts and the fallback", async () => {
   const failures: string[] = [];
   const call = api({
@@ -294,10 +313,11 @@ test("the pipeline, mounts and the fallback", async () => {
   assert.match(await failed.text(), /^<\{"errorCode":"ERR_DIRECT_INVOKE"/);
   assert.deepEqual(failures, ["ERR_DIRECT_INVOKE"], "an error counts although the pipeline made another answer of it");
   const mounted = api({
-    mounts: new Map([["a.B", () => new Response("mount")]]),
+    mounts: new Map([["a.B", async ({ path }) => (path === "/a.B/Get" ? new Response("mount") : undefined)]]),
     fallback: { handle: (request) => new Response(`fallback ${request.path}`) },
   });
   assert.equal(await (await mounted("POST", "/a.B/Get")).text(), "mount");
+  assert.equal(await (await mounted("POST", "/a.B/Other")).text(), "fallback /a.B/Other");
   assert.equal(await (await mounted("POST", "/a.C//Get/")).text(), "fallback /a.C//Get/");
 });
 

@@ -5,15 +5,16 @@ import type { FetchHandler, RequestInfo, WireRequest } from "../../platform/type
 import type { ErrorCodeMetrics } from "../../telemetry/error-code-metrics.ts";
 import type { HttpServerMetrics } from "../../telemetry/http-metrics.ts";
 import type { Tracer } from "../../telemetry/trace.ts";
-import { type ApiAccess, isAllowed } from "./access.ts";
+import { type ApiAccess, isAllowed, isInvokeAllowed } from "./access.ts";
 import { errorAnswer, failureOf, type HttpAnswer, knownSize, textError, webResponse } from "./answer.ts";
 import { type ApiLogOptions, createApiLog } from "./api-log.ts";
 import { cleanPath, hasMalformedEscape } from "./clean-path.ts";
 import { createCors } from "./cors.ts";
+import { createPublicFallback } from "./public-fallback.ts";
 import { ApiRequest } from "./request.ts";
 import { endRequestSpan } from "./request-span.ts";
 import { countBody, openCopy } from "./response-body.ts";
-import type { Fallback, HttpHandler, HttpPipeline, Route } from "./route.ts";
+import type { Fallback, HttpPipeline, HttpRequest, Route } from "./route.ts";
 import { createRouter } from "./router.ts";
 import { createTokenGate } from "./token-gate.ts";
 import { beginTrace, setTraceHeaders } from "./trace-headers.ts";
@@ -25,10 +26,10 @@ export interface HttpApiOptions {
   readonly routes: readonly Route[];
   readonly clock: Clock;
   readonly tracer: Tracer;
-  /** Answers unknown paths and verbs; without one they get 404 ERR_DIRECT_INVOKE. */
+  /** Answers unknown paths and verbs, unless the lists forbid invocation; without one they get 404 ERR_DIRECT_INVOKE. */
   readonly fallback?: Fallback;
-  /** Handlers of whole subtrees by first path segment, asked when no route fits. */
-  readonly mounts?: ReadonlyMap<string, HttpHandler>;
+  /** Handlers of whole subtrees by first path segment, asked when no route fits; what they leave is the fallback's. */
+  readonly mounts?: ReadonlyMap<string, (request: HttpRequest) => Promise<HttpAnswer | undefined>>;
   readonly access?: ApiAccess;
   /** Largest request body in bytes; 0 or less: any size. */
   readonly bodyLimit?: number;
@@ -55,11 +56,11 @@ const noRoute: Fallback = { handle: () => errorAnswer(fail("noRoute", {})) };
 /** The handler of the API listener. Routes by `isPublic` and `createPublicFallback` make it that of the public one. */
 export function createHttpApi(options: HttpApiOptions): FetchHandler {
   const { clock, tracer, metrics, errorCodes } = options;
-  const fallback = options.fallback ?? noRoute;
-  const access = options.access;
-  const router = createRouter(
-    access === undefined ? options.routes : options.routes.filter((route) => isAllowed(route, access)),
-  );
+  const { access } = options;
+  const routes = access === undefined ? options.routes : options.routes.filter((route) => isAllowed(route, access));
+  const router = createRouter(routes);
+  const isShut = access !== undefined && !isInvokeAllowed(access);
+  const fallback = isShut ? createPublicFallback(routes) : (options.fallback ?? noRoute);
   const bodyLimit = options.bodyLimit ?? 0;
   const passesToken = createTokenGate(options.token ?? "", options.routes);
   const cors = createCors(options.allowedOrigins ?? "");
@@ -73,7 +74,8 @@ export function createHttpApi(options: HttpApiOptions): FetchHandler {
     request.match = router.find(request.method, path, request.values);
     if (request.match !== undefined) return request.match.route.handle(request);
     const mount = options.mounts?.get(firstSegment(path));
-    return mount === undefined ? fallback.handle(request) : mount(request);
+    if (mount === undefined) return fallback.handle(request);
+    return mount(request).then((answer) => answer ?? fallback.handle(request));
   }
 
   /** Leads the request through the pipeline to its route; one that was made anew there is parsed anew. */

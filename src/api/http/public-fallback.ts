@@ -3,7 +3,7 @@ import { cleanPath } from "./clean-path.ts";
 import type { Fallback, Route } from "./route.ts";
 import { createRouter } from "./router.ts";
 
-/** compat: what the public listener answers where no route fits: 405 for another verb of a known path, else a plain 404; nothing is invoked from there. */
+/** compat: what the public listener, and one that may not invoke apps, answers where no route fits: 405 for another verb of a known path, else a plain 404; nothing is invoked from there. */
 export function createPublicFallback(routes: readonly Route[]): Fallback {
   const router = createRouter(routes);
   const verbs = [...new Set(routes.flatMap((route) => route.methods))];
