@@ -63,6 +63,8 @@ function reply(facts: SidecarFacts): Reply {
     mcpServers: named(facts.mcpServers),
     workflowAccessPolicies: named(facts.workflowAccessPolicies),
     resiliencies: named(facts.resiliencies),
+    // compat: there even where no workflow can run
+    workflows: {},
   };
 }
 

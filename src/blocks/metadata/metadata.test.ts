@@ -159,6 +159,7 @@ test("metadata over gRPC", async () => {
   assert.equal(none.actorRuntime?.runtimeStatus, 1);
   assert.equal(none.actorRuntime?.placement, "placement: disconnected");
   assert.equal(none.appConnectionProperties?.health, undefined);
+  assert.equal(none.workflows?.connectedWorkers, 0);
 });
 
 test("health", async () => {
