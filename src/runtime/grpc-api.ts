@@ -3,7 +3,7 @@ import { createApiLogging } from "../api/grpc/api-logging.ts";
 import { createApiToken } from "../api/grpc/api-token.ts";
 import { createCallMetrics } from "../api/grpc/call-metrics.ts";
 import { type ConnectFetch, createConnectFetch } from "../api/grpc/connect-fetch.ts";
-import { createHealthPart, type HealthSource } from "../api/grpc/health.ts";
+import { createHealthPart, type HealthSource, healthService } from "../api/grpc/health.ts";
 import type { GrpcInterceptor } from "../api/grpc/interceptor.ts";
 import { mergeParts } from "../api/grpc/method-table.ts";
 import type { GrpcPart } from "../api/grpc/part.ts";
@@ -89,7 +89,7 @@ export function createGrpcApi(ports: GrpcApiPorts): GrpcApi {
       interceptors,
       limits,
       clock,
-      ...(ports.unknown !== undefined && { unknown: ports.unknown }),
+      ...(ports.unknown !== undefined && { unknown: ports.unknown, yielding: new Set([healthService]) }),
     }),
     connect: createConnectFetch({ parts, limits, ...(guard !== undefined && { guard }) }),
   };

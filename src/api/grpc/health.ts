@@ -2,6 +2,9 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/grpc/health/v1/health_pb.ts";
 import { type GrpcPart, grpcPart } from "./part.ts";
 
+/** Name of the standard health service. */
+export const healthService = "grpc.health.v1.Health";
+
 export interface HealthSource {
   /** Names of the services that are served. */
   readonly services: readonly string[];

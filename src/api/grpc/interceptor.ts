@@ -20,7 +20,7 @@ export interface CallInfo {
   /** First value of a key. */
   header(key: string): string | undefined;
   /** Answers with a header, in front of those of the handler and cheaper than `responseHeader`. A `-bin` value is base64. */
-  setAnswerHeader(key: string, value: string): void;
+  setAnswerHeader(key: string, value: string | readonly string[]): void;
   /** Takes a key away from the handler and from the proxy. */
   dropHeader(key: string): void;
   /** What the handler sees as its trace instead of the request's headers. */

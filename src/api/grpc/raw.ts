@@ -98,7 +98,7 @@ class ServedRawCall implements RawCall {
   header(key: string) {
     return this.served.header(key);
   }
-  setAnswerHeader(key: string, value: string) {
+  setAnswerHeader(key: string, value: string | readonly string[]) {
     this.served.setAnswerHeader(key, value);
   }
   dropHeader(key: string) {

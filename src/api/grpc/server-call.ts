@@ -116,7 +116,7 @@ export class ServerCall implements HandlerContext, CallInfo {
   header(key: string): string | undefined {
     return firstValue(this.metadata, key);
   }
-  setAnswerHeader(key: string, value: string): void {
+  setAnswerHeader(key: string, value: string | readonly string[]): void {
     (this.#answerHeader ??= {})[key] = value;
   }
   dropHeader(key: string): void {

@@ -10,7 +10,7 @@ import { encodeFrame } from "../../kit/grpc/frames.ts";
 import { gzip } from "../../kit/grpc/gzip.ts";
 import { createVirtualClock } from "../../kit/virtual-clock.ts";
 import type { HeaderList } from "../../platform/types.ts";
-import { callOf } from "./call.ts";
+import { answerWith, callOf, metadataLines } from "./call.ts";
 import type { CallEnd, GrpcInterceptor } from "./interceptor.ts";
 import { createGrpcServer, type GrpcServerOptions } from "./server.ts";
 
@@ -265,6 +265,51 @@ describe("requests that are not calls", () => {
     assert.equal(await textOf("/probe.v1.Probe/Nope"), "unknown method Nope for service probe.v1.Probe");
     assert.equal(await textOf("/other.Service/Nope"), "unknown service other.Service");
     assert.equal(await textOf("/nothing"), 'malformed method name: "/nothing"');
+  });
+});
+
+describe("calls that name an app", () => {
+  const path = "/probe.v1.Probe/Unary";
+  const other = "/probe.v1.Probe/Other";
+  const statusOf = async (extra: Partial<GrpcServerOptions>, headers: HeaderList) =>
+    (await exchange(start({}, extra).pair, headers, [])).headers["grpc-status"];
+  const proxied: Partial<GrpcServerOptions> = {
+    unknown: async () => {
+      throw new ConnectError("for the app", Code.Aborted);
+    },
+  };
+
+  for (const name of ["dapr-app-id", "dapr-callee-app-id"]) {
+    it(`${name}: go to it when nobody here serves them`, async () => {
+      const named = { [name]: "a" };
+      const yielding = new Set(["probe.v1.Probe"]);
+      assert.equal(await statusOf(proxied, { ":path": other, ...named }), String(Code.Aborted));
+      assert.equal(await statusOf(proxied, { ":path": other }), String(Code.Unimplemented));
+      assert.equal(await statusOf({}, { ":path": other, ...named }), String(Code.Unimplemented));
+      assert.equal(await statusOf(proxied, { ":path": path, ...named }), String(Code.Unimplemented));
+      assert.equal(await statusOf({ ...proxied, yielding }, { ":path": path, ...named }), String(Code.Aborted));
+      assert.equal(await statusOf({ ...proxied, yielding }, { ":path": path }), String(Code.Unimplemented));
+    });
+  }
+});
+
+describe("repeated metadata", () => {
+  it("stays repeated both ways", async () => {
+    let seen: unknown;
+    const { client } = start({
+      unary: async (_, context) => {
+        seen = metadataLines(context).filter(([name]) => name.startsWith("x-"));
+        answerWith(context, { "x-one": "1", "x-two": ["1", "2"], "content-type": "no" });
+        return {};
+      },
+    });
+    const { header } = await client.unary(probe.unary, {}, { headers: { "x-one": "1", "x-two": ["1", "2"] } });
+    assert.deepEqual(seen, [
+      ["x-one", "1"],
+      ["x-two", "1"],
+      ["x-two", "2"],
+    ]);
+    assert.deepEqual([header["x-one"], header["x-two"], header["content-type"]], ["1", ["1", "2"], "application/grpc"]);
   });
 });
 

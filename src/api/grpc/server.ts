@@ -20,8 +20,10 @@ export interface GrpcServerOptions {
   readonly interceptors?: readonly GrpcInterceptor[];
   /** Handlers of single RPCs by path, `/package.Service/Method`, instead of what the parts say of them. */
   readonly raw?: ReadonlyMap<string, RawHandler>;
-  /** Takes the calls of services that no part serves; without it they are UNIMPLEMENTED. */
+  /** Takes the calls of services that no part serves, and those that name an app for methods that none has; without it they are UNIMPLEMENTED. */
   readonly unknown?: RawHandler;
+  /** Names of services whose calls are for `unknown` too when they name an app. */
+  readonly yielding?: ReadonlySet<string>;
   readonly limits: MessageLimits;
   readonly clock: Clock;
 }
@@ -58,7 +60,7 @@ export function createGrpcServer(options: GrpcServerOptions): StreamHandler {
     const service = call.path.slice(1, slash);
     if (slash < 1) {
       call.fail(new ConnectError(`malformed method name: "${call.path}"`, Code.Unimplemented));
-    } else if (known.has(service)) {
+    } else if (known.has(service) && (unknown === undefined || !namesApp(call))) {
       const text = `unknown method ${call.path.slice(slash + 1)} for service ${service}`;
       call.fail(new ConnectError(text, Code.Unimplemented));
     } else if (unknown === undefined) {
@@ -98,7 +100,7 @@ export function createGrpcServer(options: GrpcServerOptions): StreamHandler {
       serveRaw(stream, call, raw, limits.maxReceiveBytes);
       return;
     }
-    if (entry === undefined) {
+    if (entry === undefined || (options.yielding?.has(entry.service.typeName) && namesApp(call))) {
       serveUnknown(stream, call);
       return;
     }
@@ -112,6 +114,11 @@ export function createGrpcServer(options: GrpcServerOptions): StreamHandler {
     }
     serveEntry(stream, call, entry);
   };
+}
+
+/** True when the metadata say which app the call is for. */
+function namesApp(call: ServerCall): boolean {
+  return call.header("dapr-app-id") !== undefined || call.header("dapr-callee-app-id") !== undefined;
 }
 
 /** True for `application/grpc` with or without a subtype; every subtype is read as protobuf. */

@@ -39,7 +39,7 @@ function through(
     onMessage: undefined,
     header: (key) => [metadata[key]].flat()[0],
     setAnswerHeader(key, value) {
-      answer[key] = value;
+      answer[key] = String(value);
     },
     dropHeader() {},
     setTrace(given) {

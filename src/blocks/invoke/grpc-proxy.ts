@@ -84,10 +84,19 @@ export function createProxyAccept(ports: ProxyAcceptPorts): ProxyAccept {
         for (const [name, value] of identityLines(caller, ports.self.appId)) if (value !== "") headers[name] = value;
       }
       const span = ports.beginSpan === undefined ? undefined : trace.span;
-      if (span === undefined) await relay(call, path, ports.app(), headers);
-      else await recorded(span, call, () => relay(call, path, ports.app(), headers));
+      if (span === undefined) await relay(call, path, appOf(ports), headers);
+      else await recorded(span, call, () => relay(call, path, appOf(ports), headers));
     },
   };
+}
+
+/** compat: an app that speaks no gRPC is one that cannot be reached. */
+function appOf({ app }: ProxyAcceptPorts): RawTarget {
+  try {
+    return app();
+  } catch (error) {
+    throw new ConnectError((error as Error).message, Code.Unavailable);
+  }
 }
 
 /** Runs the relay of a call whose span is recorded. */

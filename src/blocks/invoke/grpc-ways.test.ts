@@ -293,6 +293,7 @@ for (const way of ways) {
       assert.equal(seen.get("dapr-content-type"), "text/x");
       const bad = await send("fail");
       assert.equal(bad.status, 404);
+      assert.match(bad.body, /\[\{"@type":"type\.googleapis\.com/, "as upstream, the type comes first");
       assert.deepEqual(JSON.parse(bad.body), {
         code: 5,
         message: "no such thing",
@@ -309,6 +310,7 @@ describe("proxying that finds nobody", () => {
     [{}, Code.Unknown, "cannot proxy request: missing dapr-callee-app-id or dapr-app-id metadata"],
     [{ "dapr-app-id": "ghost" }, Code.Unknown, "couldn't find service: ghost"],
     [{ "dapr-app-id": "a.b.c" }, Code.Unknown, "invalid app id a.b.c"],
+    [{ "dapr-app-id": "caller" }, Code.Unavailable, "the app does not speak gRPC"],
     [
       { "dapr-app-id": "dead" },
       Code.Unavailable,

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
-import { callOf } from "../../api/grpc/call.ts";
+import { answerWith, callOf, headerOf, metadataLines } from "../../api/grpc/call.ts";
 import { type GrpcPart, grpcPart } from "../../api/grpc/part.ts";
 import { toConnectError } from "../../errors/grpc.ts";
 import { httpStatusError } from "../../errors/http-status-error.ts";
@@ -43,10 +43,11 @@ export function invokeGrpc(invoke: Invoke): GrpcPart {
 export function readInvocation(message: InvokeRequest | undefined, context: HandlerContext): Invocation {
   const extension = message?.httpExtension;
   const lines: Lines = [];
-  const dropped = nominated(context.requestHeader.get("connection"));
-  context.requestHeader.forEach((value, name) => {
-    if (isForApp(name, dropped) && name !== "grpc-timeout") lines.push([name, value]);
-  });
+  const dropped = nominated(headerOf(context, "connection"));
+  for (const line of metadataLines(context)) {
+    const name = line[0];
+    if (isForApp(name, dropped) && name !== "grpc-timeout") lines.push(line);
+  }
   const value = message?.data?.value;
   return {
     wire: "grpc",
@@ -62,7 +63,7 @@ export function readInvocation(message: InvokeRequest | undefined, context: Hand
 
 function answer(reply: InvocationReply, body: Uint8Array, context: HandlerContext): InvokeResponse {
   const isHttp = reply.code >= 100;
-  setAll(context.responseHeader, asMetadata(isHttp ? "http" : "grpc", reply.headers));
+  answerWith(context, asMetadata(isHttp ? "http" : "grpc", reply.headers));
   if (isHttp) {
     if (reply.contentType !== "") context.responseHeader.set("dapr-content-type", reply.contentType);
     context.responseHeader.set("dapr-http-status", String(reply.code));
