@@ -4,7 +4,7 @@ import { describeConnection } from "./open-database.ts";
 import type { StorageDescription } from "./storage.ts";
 import { isBusy, isIoError } from "./storage-error.ts";
 import type { Outcome, Transaction } from "./transaction.ts";
-import { failedOutcome, runTransaction } from "./transaction.ts";
+import { bytesInLog, failedOutcome, runTransaction } from "./transaction.ts";
 
 /** What a writer needs beside its connection. */
 export interface WriterOptions {
@@ -27,12 +27,14 @@ interface Unit {
   readonly steps: Transaction;
   readonly batch: Batch;
   readonly index: number;
+  /** Something in its group failed: it runs again, so that it can be undone by itself. */
+  guarded: boolean;
   /** Its group failed as a whole: it gets a commit of its own. */
   alone: boolean;
 }
 
-/** Steps after which the log is copied back into the file, about 1 to 2 MB of log: in small pieces it holds up nobody for long. */
-const CHECKPOINT_STEPS = 250;
+/** Log after which it is copied back into the file: in small pieces it holds up nobody for long. */
+const CHECKPOINT_BYTES = 1_000_000;
 const IDLE_MS = 500;
 const MAX_GROUP = 1024;
 const MAX_PAUSE_MS = 20;
@@ -53,8 +55,8 @@ export class FileWriter {
   #uncommitted: Unit[] | undefined;
   #isWaiting = false;
   #pauseMs = 1;
-  #stepsInLog = 0;
-  #stepsSeen = 0;
+  #bytesInLog = 0;
+  #bytesSeen = 0;
   #cancelIdle: (() => void) | undefined;
   #drained: (() => void) | undefined;
 
@@ -68,7 +70,7 @@ export class FileWriter {
     const arrived = this.#options.clock.monotonic();
     const batch: Batch = { arrived, outcomes: [], open: transactions.length, settled };
     for (let index = 0; index < transactions.length; index++)
-      this.#queue.push({ steps: transactions[index] as Transaction, batch, index, alone: false });
+      this.#queue.push({ steps: transactions[index] as Transaction, batch, index, guarded: false, alone: false });
     if (!this.#isWaiting) this.#run();
   }
 
@@ -97,7 +99,7 @@ export class FileWriter {
       this.#pauseMs = 1;
     }
     this.#drained?.();
-    if (this.#options.wal && this.#stepsInLog > 0 && this.#cancelIdle === undefined) this.#checkpointWhenIdle();
+    if (this.#options.wal && this.#bytesInLog > 0 && this.#cancelIdle === undefined) this.#checkpointWhenIdle();
   }
 
   /** One round; false when a lock of somebody else was in the way and the round must be tried again. */
@@ -124,10 +126,10 @@ export class FileWriter {
     }
     this.#uncommitted = undefined;
     for (const unit of group) {
-      this.#stepsInLog += unit.steps.length;
+      this.#bytesInLog += bytesInLog(unit.steps, unit.batch.outcomes[unit.index]);
       this.#answer(unit);
     }
-    if (this.#options.wal && this.#stepsInLog >= CHECKPOINT_STEPS) this.#checkpoint();
+    if (this.#options.wal && this.#bytesInLog >= CHECKPOINT_BYTES) this.#checkpoint();
     return true;
   }
 
@@ -144,16 +146,19 @@ export class FileWriter {
 
   /** True: all of the group ran and awaits its COMMIT. False: nothing is open any more. */
   #execute(group: readonly Unit[]): boolean {
-    const grouped = group.length > 1;
+    const isShared = group.length > 1;
+    // A savepoint costs as much as a statement: there are none until something fails, and then all run again with them.
+    const isGuarded = isShared && group.some(({ guarded }) => guarded);
     for (const unit of group) {
-      const outcome = runTransaction(this.#db, this.#options.path, unit.steps, grouped);
+      const outcome = runTransaction(this.#db, this.#options.path, unit.steps, { isShared, isGuarded });
       if (outcome === undefined) {
         this.#rollback();
-        this.#split(group);
+        if (isGuarded) this.#split(group);
+        else this.#guard(group);
         return false;
       }
       unit.batch.outcomes[unit.index] = outcome;
-      if (!grouped && outcome.kind !== "done") {
+      if (!isShared && outcome.kind !== "done") {
         this.#rollback();
         this.#answer(unit);
         return false;
@@ -182,6 +187,11 @@ export class FileWriter {
     return now - unit.batch.arrived >= this.#options.lockWaitMs;
   }
 
+  #guard(group: readonly Unit[]): void {
+    for (const unit of group) unit.guarded = true;
+    this.#queue.unshift(...group);
+  }
+
   #split(group: readonly Unit[]): void {
     for (const unit of group) unit.alone = true;
     this.#queue.unshift(...group);
@@ -208,18 +218,18 @@ export class FileWriter {
   }
 
   #checkpointWhenIdle(): void {
-    const seen = this.#stepsSeen + this.#stepsInLog;
+    const seen = this.#bytesSeen + this.#bytesInLog;
     this.#cancelIdle = this.#options.clock.after(IDLE_MS, () => {
       this.#cancelIdle = undefined;
-      if (this.#stepsInLog === 0) return;
-      if (seen === this.#stepsSeen + this.#stepsInLog && !this.#isWaiting) this.#checkpoint();
+      if (this.#bytesInLog === 0) return;
+      if (seen === this.#bytesSeen + this.#bytesInLog && !this.#isWaiting) this.#checkpoint();
       else this.#checkpointWhenIdle();
     });
   }
 
   #checkpoint(): void {
-    this.#stepsSeen += this.#stepsInLog;
-    this.#stepsInLog = 0;
+    this.#bytesSeen += this.#bytesInLog;
+    this.#bytesInLog = 0;
     try {
       this.#db.get("PRAGMA wal_checkpoint(PASSIVE)", []);
     } catch {

@@ -54,35 +54,40 @@ export function resultsOf(outcome: Outcome): readonly StepResult[] {
 
 /**
  * Runs the steps inside the open transaction of `db`; undefined means that the open transaction itself is lost or
- * tainted and must be rolled back. `grouped`: others share the transaction, so only what these steps did may be undone.
+ * tainted and must be rolled back. `isShared`: others are in the transaction, so only what these steps did may be undone, which
+ * takes a savepoint: `isGuarded`.
  */
 export function runTransaction(
   db: SqlDatabase,
   path: string,
   steps: Transaction,
-  grouped: boolean,
+  { isShared, isGuarded }: { readonly isShared: boolean; readonly isGuarded: boolean },
 ): Outcome | undefined {
-  // A single statement is atomic by itself: no savepoint, half the work.
-  if (steps.length === 1) return runSingle(db, path, steps[0] as PlainStep, grouped);
-  const guarded = grouped;
   const results: (number | readonly SqlRow[])[] = [];
   let failure: Outcome | undefined;
+  let hasChanged = false;
   try {
-    if (guarded) db.run("SAVEPOINT step", []);
-    for (const [index, step] of steps.entries()) {
-      const result = step.returning ? db.all(step.sql, step.params) : db.run(step.sql, step.params).changes;
+    if (isGuarded) db.run("SAVEPOINT step", []);
+    for (let index = 0; index < steps.length; index++) {
+      const { sql, params, returning, least, most } = steps[index] as PlainStep;
+      const result = returning ? db.all(sql, params) : db.run(sql, params).changes;
       const changes = typeof result === "number" ? result : result.length;
-      if (changes < step.least || changes > step.most) {
+      hasChanged ||= changes > 0;
+      if (changes < least || changes > most) {
         failure = { kind: "unexpected", step: index, changes };
         break;
       }
       results.push(result);
     }
   } catch (cause) {
-    if (grouped && !isContained(cause)) return undefined;
+    if (isShared && !isContained(cause)) return undefined;
     failure = failedOutcome("write to", path, cause);
   }
-  if (!guarded) return failure ?? { kind: "done", results };
+  if (!isGuarded) {
+    if (failure === undefined) return { kind: "done", results };
+    // A statement that fails leaves nothing behind.
+    return isShared && hasChanged ? undefined : failure;
+  }
   try {
     if (failure !== undefined) db.run("ROLLBACK TO step", []);
     db.run("RELEASE step", []);
@@ -92,14 +97,18 @@ export function runTransaction(
   return failure ?? { kind: "done", results };
 }
 
-function runSingle(db: SqlDatabase, path: string, step: PlainStep, grouped: boolean): Outcome | undefined {
-  let result: number | readonly SqlRow[];
-  try {
-    result = step.returning ? db.all(step.sql, step.params) : db.run(step.sql, step.params).changes;
-  } catch (cause) {
-    return grouped && !isContained(cause) ? undefined : failedOutcome("write to", path, cause);
-  }
-  const changes = typeof result === "number" ? result : result.length;
-  if (changes >= step.least && changes <= step.most) return { kind: "done", results: [result] };
-  return grouped && changes > 0 ? undefined : { kind: "unexpected", step: 0, changes };
+/** Bytes that a changed row adds to the log beside what is put into it: its part of the pages that are written with it. */
+const ROW_BYTES = 500;
+
+/** About how much a done transaction has added to the log. */
+export function bytesInLog(steps: Transaction, outcome: Outcome | undefined): number {
+  let bytes = steps.length;
+  for (const { params } of steps)
+    for (let index = 0; index < params.length; index++) {
+      const value = params[index];
+      if (typeof value === "string" || value instanceof Uint8Array) bytes += value.length;
+    }
+  if (outcome?.kind !== "done") return bytes;
+  for (const result of outcome.results) bytes += ROW_BYTES * (typeof result === "number" ? result : result.length);
+  return bytes;
 }
