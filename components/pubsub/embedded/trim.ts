@@ -15,6 +15,8 @@ const SOON_MS = 200;
 const LATEST_MS = 60_000;
 /** The share of time that may go into this is one part in so many. */
 const REST = 20;
+/** The same for looking through all that is behind the first message that is out. */
+const REST_THOROUGH = 200;
 
 /** Removes up to `limit` messages that all groups of the topic are done with, published before `before` and with numbers up to `upTo`. */
 export function trimStep(
@@ -29,6 +31,22 @@ export function trimStep(
         AND seq NOT IN (SELECT seq FROM pubsub_delivery WHERE grp IN (SELECT id FROM pubsub_group WHERE topic = +?))
       ORDER BY seq LIMIT +?)`,
     params: [topic, before, upTo, topic, topic, limit],
+  };
+}
+
+/**
+ * Removes up to `limit` messages before the first one that some group of the topic is not done with. Where thousands are out it
+ * takes a fraction of the time of `trimStep`, and leaves little to it.
+ */
+function trimFrontStep(topic: number, limit: number): Step {
+  return {
+    sql: `DELETE FROM pubsub_message WHERE seq IN (
+      SELECT seq FROM pubsub_message WHERE topic = +?
+        AND seq <= (SELECT min(cursor) FROM pubsub_group WHERE topic = +?)
+        AND seq < (SELECT coalesce(min(seq), ${Number.MAX_SAFE_INTEGER}) FROM pubsub_delivery
+          WHERE grp IN (SELECT id FROM pubsub_group WHERE topic = +?))
+      ORDER BY seq LIMIT +?)`,
+    params: [topic, topic, topic, limit],
   };
 }
 
@@ -47,21 +65,34 @@ export function createTrim(ports: {
   const { storage, clock } = ports;
   const due = new Map<number, () => void>();
   const waits = new Map<number, number>();
+  /** When a topic may be looked through behind the first message that is out. */
+  const thorough = new Map<number, number>();
   let isStopped = false;
 
-  async function now(topic: number): Promise<void> {
-    if (isRetained(storage, topic)) return;
-    const step = trimStep(topic, { limit: CHUNK });
+  async function repeat(step: Step): Promise<void> {
     for (;;) {
       const [result] = await storage.write([step]);
       if ((result?.changes ?? 0) < CHUNK) return;
     }
   }
+  async function now(topic: number): Promise<void> {
+    if (!isRetained(storage, topic)) await repeat(trimStep(topic, { limit: CHUNK }));
+  }
+  async function trim(topic: number): Promise<void> {
+    if (isRetained(storage, topic)) return;
+    await repeat(trimFrontStep(topic, CHUNK));
+    const began = clock.monotonic();
+    // What is left now is found by the sweep at the latest.
+    if (began < (thorough.get(topic) ?? 0)) return;
+    await repeat(trimStep(topic, { limit: CHUNK }));
+    const ended = clock.monotonic();
+    thorough.set(topic, ended + (ended - began) * REST_THOROUGH);
+  }
   async function run(topic: number): Promise<void> {
     due.delete(topic);
     const began = clock.monotonic();
     try {
-      await now(topic);
+      await trim(topic);
     } catch (error) {
       ports.failed(error);
     }
