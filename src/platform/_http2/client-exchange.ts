@@ -1,19 +1,18 @@
 import type { ClientStream, ClientStreamHandlers, HeaderList } from "../types.ts";
 import { errorCode } from "./frame.ts";
 import type { Http2Session } from "./session.ts";
-import type { Http2Stream } from "./stream.ts";
+import type { Http2Stream, StreamEvents } from "./stream.ts";
 import { streamError } from "./stream-error.ts";
 
 /** What a request needs to know of its connection. */
 export interface ClientLink {
   readonly session: Http2Session;
-  readonly exchanges: Set<ClientExchange>;
   /** The connection was established, so bytes of a stream may have left. */
   isReady: boolean;
 }
 
 /** One request on a client's connection as the contract has it. */
-export class ClientExchange implements ClientStream {
+export class ClientExchange implements ClientStream, StreamEvents {
   readonly #link: ClientLink;
   readonly #handlers: ClientStreamHandlers;
   #stream: Http2Stream | null = null;
@@ -22,22 +21,8 @@ export class ClientExchange implements ClientStream {
   constructor(headers: HeaderList, link: ClientLink, handlers: ClientStreamHandlers) {
     this.#link = link;
     this.#handlers = handlers;
-    link.exchanges.add(this);
     try {
-      const stream = link.session.open(headers, {
-        onHeaders: (list) => {
-          if (!this.#done) handlers.onHeaders(list);
-        },
-        onData: (chunk) => {
-          if (!this.#done) handlers.onData(chunk);
-        },
-        onEnd: (trailers) => this.#end(trailers),
-        onReset: (code, cause) => this.#lost(code, cause),
-        onDrain: () => {
-          if (!this.#done) handlers.onDrain?.();
-        },
-      });
-      this.#stream = stream;
+      this.#stream = link.session.open(headers, this);
     } catch (error) {
       queueMicrotask(() => this.#fail(streamError((error as Error).message, false, undefined, error)));
     }
@@ -52,7 +37,7 @@ export class ClientExchange implements ClientStream {
   }
   reset(code: number): void {
     if (this.#done) return;
-    this.#finish();
+    this.#done = true;
     this.#stream?.reset(code);
   }
   pause(): void {
@@ -62,23 +47,25 @@ export class ClientExchange implements ClientStream {
     this.#stream?.resume();
   }
 
-  /** Fails the request and tells the peer. */
-  cut(cause: Error): void {
-    if (this.#done) return;
-    const sent = this.#link.isReady && this.#stream !== null && this.#stream.id !== 0;
-    this.#stream?.reset(errorCode.cancel);
-    this.#fail(streamError(cause.message, sent, undefined, cause));
+  onHeaders(list: HeaderList): void {
+    if (!this.#done) this.#handlers.onHeaders(list);
+  }
+  onData(chunk: Uint8Array): void {
+    if (!this.#done) this.#handlers.onData(chunk);
+  }
+  onDrain(): void {
+    if (!this.#done) this.#handlers.onDrain?.();
   }
 
-  #end(trailers: HeaderList): void {
+  onEnd(trailers: HeaderList): void {
     if (this.#done) return;
-    this.#finish();
+    this.#done = true;
     this.#handlers.onEnd(trailers);
     // The peer needs no more of the request.
     if (this.#stream !== null && !this.#stream.localEnded) this.#stream.reset(errorCode.noError);
   }
 
-  #lost(code: number, cause: Error | undefined): void {
+  onReset(code: number, cause: Error | undefined): void {
     const { session, isReady } = this.#link;
     const id = this.#stream?.id ?? 0;
     if (!isReady || id === 0) {
@@ -97,12 +84,7 @@ export class ClientExchange implements ClientStream {
 
   #fail(error: ReturnType<typeof streamError>): void {
     if (this.#done) return;
-    this.#finish();
-    this.#handlers.onError(error as never);
-  }
-
-  #finish(): void {
     this.#done = true;
-    this.#link.exchanges.delete(this);
+    this.#handlers.onError(error as never);
   }
 }

@@ -17,12 +17,17 @@ const steady = new Set([
   "content-type",
   "dapr-api-token",
   "dapr-app-id",
+  "dapr-callee-app-id",
+  "dapr-caller-app-id",
+  "dapr-caller-namespace",
   "grpc-accept-encoding",
   "grpc-encoding",
   "grpc-status",
   "te",
   "user-agent",
 ]);
+/** Headers that come with most calls and with a new value each time: one value is kept, so that the name need not be written again. */
+const nameOnly = new Set(["grpc-timeout", "grpc-trace-bin", "traceparent"]);
 const neverIndexed = new Set(["authorization", "cookie", "dapr-api-token", "set-cookie"]);
 const ofConnection = new Set([
   "connection",
@@ -40,6 +45,7 @@ interface NameEntry {
   /** Index of the name in the static table; 0 when it has none. */
   readonly index: number;
   readonly isSteady: boolean;
+  readonly isNameOnly: boolean;
   readonly isSecret: boolean;
   /** Static index, or the negative count at which it entered the dynamic table. */
   readonly values: Map<string, number>;
@@ -87,7 +93,14 @@ export class HpackEncoder {
    * headers for those that the list lacks.
    */
   encode(headers: HeaderList, into: BlockTarget, defaults?: HeaderList): void {
-    for (const name in headers) this.#check(name, headers[name] as string | readonly string[]);
+    // Pseudo headers come first, whatever the order of the list.
+    let hasLate = false;
+    let seenPlain = false;
+    for (const name in headers) {
+      this.#check(name, headers[name] as string | readonly string[]);
+      if (name.charCodeAt(0) !== 58) seenPlain = true;
+      else if (seenPlain) hasLate = true;
+    }
     if (this.#announce) {
       this.#announce = false;
       into.reserve(8);
@@ -96,14 +109,6 @@ export class HpackEncoder {
     for (const name in defaults) {
       if (headers[name] !== undefined || (name === ":authority" && headers["host"] !== undefined)) continue;
       this.#write(name, defaults[name] as string, into);
-    }
-    // Pseudo headers come first, whatever the order of the list.
-    let hasLate = false;
-    let seenPlain = false;
-    for (const name in headers) {
-      const isPseudo = name.charCodeAt(0) === 58;
-      if (isPseudo && seenPlain) hasLate = true;
-      else if (!isPseudo) seenPlain = true;
     }
     if (!hasLate) this.#writeAll(headers, into, undefined);
     else {
@@ -122,14 +127,15 @@ export class HpackEncoder {
   }
 
   #check(name: string, value: string | readonly string[]): void {
-    if (!this.#names.has(name)) {
+    const entry = this.#names.get(name);
+    if (entry === undefined) {
       const lower = name.toLowerCase();
       if (!token.test(lower)) throw new TypeError(`header name "${name}" is no token`);
       if (ofConnection.has(lower)) throw new TypeError(`header "${name}" belongs to connections of HTTP/1.1`);
     }
     if (name === "te" && value !== "trailers") throw new TypeError(`header "te" may say "trailers" only`);
     if (typeof value === "string") {
-      if (forbidden.test(value))
+      if (entry?.values.has(value) !== true && forbidden.test(value))
         throw new TypeError(`the value of header "${name}" contains a line break, NUL or what is not Latin-1`);
     } else for (const one of value) this.#check(name, one);
   }
@@ -140,7 +146,14 @@ export class HpackEncoder {
     const lower = name.toLowerCase();
     const entry: NameEntry =
       lower === name
-        ? { name, index, isSteady: steady.has(name), isSecret: neverIndexed.has(name), values: new Map() }
+        ? {
+            name,
+            index,
+            isSteady: steady.has(name),
+            isNameOnly: nameOnly.has(name),
+            isSecret: neverIndexed.has(name),
+            values: new Map(),
+          }
         : this.#entryOf(lower);
     // Names that apps make up are not kept for ever.
     if (this.#names.size < 512) this.#names.set(name, entry);
@@ -152,17 +165,29 @@ export class HpackEncoder {
     const found = entry.values.get(value);
     into.reserve(entry.name.length + value.length * 2 + 24);
     if (found !== undefined) {
-      writeInteger(into, 0x80, 7, found > 0 ? found : staticTable.length + this.#newest() + found + 1);
+      writeInteger(into, 0x80, 7, this.#indexOf(found));
       return;
     }
     const size = entry.name.length + value.length + entryOverhead;
-    const keep = entry.isSteady && value.length <= largestIndexed && size <= this.#capacity;
-    const nameIndex = entry.index;
+    const isWanted = entry.isSteady || (entry.isNameOnly && entry.values.size === 0);
+    const keep = isWanted && value.length <= largestIndexed && size <= this.#capacity;
+    const nameIndex = entry.index > 0 ? entry.index : this.#nameIndex(entry);
     if (keep) writeInteger(into, 0x40, 6, nameIndex);
     else writeInteger(into, entry.isSecret ? 0x10 : 0, 4, nameIndex);
     if (nameIndex === 0) writeText(into, entry.name);
     writeText(into, value);
     if (keep) this.#remember({ entry, value, size });
+  }
+
+  /** Of a value in `values`. */
+  #indexOf(found: number): number {
+    return found > 0 ? found : staticTable.length + this.#newest() + found + 1;
+  }
+
+  /** Of any value under a name that the static table does not have; 0 without one. */
+  #nameIndex({ values }: NameEntry): number {
+    if (values.size > 0) for (const found of values.values()) return this.#indexOf(found);
+    return 0;
   }
 
   /** How many entries ever entered the table. */

@@ -88,6 +88,7 @@ for (const [what, hex] of [
 
 const name = fc.oneof(
   fc.constantFrom(":path", ":status", "content-type", "te", "grpc-status", "user-agent", "authorization", "cookie"),
+  fc.constantFrom("traceparent", "grpc-timeout", "dapr-app-id"),
   fc.stringMatching(/^[a-z0-9-]{1,12}$/),
 );
 const value = fc.oneof(
@@ -144,6 +145,18 @@ test("pseudo headers come first, defaults fill what is missing, a repeated reque
     ["x-a", "2"],
   ]);
   assert.ok(write(encoder, { ":path": "/a.B/C", "content-type": "application/grpc" }).length === 2);
+});
+
+test("of headers that are new with each call the name is written once", () => {
+  const encoder = new HpackEncoder();
+  const decoder = new HpackDecoder(huffman);
+  const name = "traceparent";
+  const sizes = ["00-first", "00-other", "00-third", "00-first"].map((value) => {
+    const block = write(encoder, { [name]: value });
+    assert.deepEqual(read(decoder, block), [[name, value]]);
+    return block.length;
+  });
+  assert.deepEqual(sizes, [2 + name.length + 1 + 8, 2 + 1 + 8, 2 + 1 + 8, 1]);
 });
 
 const refused: readonly HeaderList[] = [

@@ -1,7 +1,7 @@
 import type { HeaderList, ServerStream } from "../types.ts";
 import { errorCode } from "./frame.ts";
 import type { FrameWriter } from "./frame-writer.ts";
-import type { Http2Stream } from "./stream.ts";
+import type { Http2Stream, StreamEvents } from "./stream.ts";
 
 type ResponseHeaders = HeaderList & { readonly ":status": string };
 
@@ -25,16 +25,7 @@ export class ServerExchange implements ServerStream {
     this.#writer = writer;
     this.headers = headers;
     this.remoteAddress = remoteAddress;
-    stream.events = {
-      onData: (chunk) => this.onData?.(chunk),
-      onEnd: (trailers) => this.onEnd?.(trailers),
-      onReset: (code) => {
-        this.#held = null;
-        if (!stream.localEnded) this.onReset?.(code);
-      },
-      onDrain: () => this.onDrain?.(),
-      onSent: () => this.#sent(),
-    };
+    stream.events = new ExchangeEvents(this);
   }
 
   get path(): string {
@@ -81,12 +72,19 @@ export class ServerExchange implements ServerStream {
     this.#stream.reset(code);
   }
 
-  /** Resets the stream and tells its handler. */
-  cut(code: number): void {
-    if (this.#stream.isGone) return;
-    const tell = !this.#stream.localEnded;
-    this.reset(code);
-    if (tell) this.onReset?.(code);
+  /** The stream is gone: its handler hears of it, unless it has answered to the end. */
+  lost(code: number): void {
+    this.#held = null;
+    if (!this.#stream.localEnded) this.onReset?.(code);
+  }
+
+  /** The whole answer was sent. A request that is still coming is of no use any more: RFC 9113 8.1 asks to stop it. */
+  sent(): void {
+    const stream = this.#stream;
+    if (stream.remoteEnded) return;
+    setImmediate(() => {
+      if (!stream.remoteEnded) stream.reset(errorCode.noError);
+    });
   }
 
   #sendHeaders(endStream: boolean): void {
@@ -96,21 +94,36 @@ export class ServerExchange implements ServerStream {
     if (endStream) this.#stream.endedWithHeaders();
   }
 
-  /** A request that is still coming is of no use any more: RFC 9113 8.1 asks to stop it. */
-  #sent(): void {
-    const stream = this.#stream;
-    if (stream.remoteEnded) return;
-    setImmediate(() => {
-      if (!stream.remoteEnded) stream.reset(errorCode.noError);
-    });
-  }
-
   /** Runs something that throws for headers that HTTP/2 forbids, when no caller is there to catch it. */
   #guarded(send: () => void): void {
     try {
       send();
     } catch {
-      this.cut(errorCode.internal);
+      this.#stream.cut(errorCode.internal);
     }
+  }
+}
+
+/** What its stream tells an exchange. A class, not closures: each call has one. */
+class ExchangeEvents implements StreamEvents {
+  readonly #exchange: ServerExchange;
+
+  constructor(exchange: ServerExchange) {
+    this.#exchange = exchange;
+  }
+  onData(chunk: Uint8Array): void {
+    this.#exchange.onData?.(chunk);
+  }
+  onEnd(trailers: HeaderList): void {
+    this.#exchange.onEnd?.(trailers);
+  }
+  onReset(code: number): void {
+    this.#exchange.lost(code);
+  }
+  onDrain(): void {
+    this.#exchange.onDrain?.();
+  }
+  onSent(): void {
+    this.#exchange.sent();
   }
 }

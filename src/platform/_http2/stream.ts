@@ -47,8 +47,6 @@ export class Http2Stream {
   /** Bytes that `content-length` promises. */
   expected = -1;
   events: StreamEvents | null = null;
-  /** Called once when nothing more will be sent or received. */
-  onGone: (() => void) | null = null;
   readonly #host: StreamHost;
   #queue: Uint8Array[] = [];
   #offset = 0;
@@ -111,6 +109,13 @@ export class Http2Stream {
     if (this.isGone) return;
     if (this.id !== 0) this.#host.writer.reset(this.id, code);
     this.#leave();
+  }
+
+  /** Resets it, and its user hears of it. */
+  cut(code: number): void {
+    if (this.isGone) return;
+    this.#host.writer.reset(this.id, code);
+    this.lose(code);
   }
 
   pause(): void {
@@ -250,7 +255,6 @@ export class Http2Stream {
 
   #end(): void {
     this.isGone = true;
-    this.onGone?.();
     this.#host.ended(this);
   }
 

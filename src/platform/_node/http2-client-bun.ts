@@ -47,7 +47,7 @@ export function connectBunHttp2(options: Http2Connect, huffman: () => HuffmanTab
       },
       onGoaway: () => leave(),
     });
-    const link: Link = { session, exchanges: new Set(), isReady: false, gone: gone.promise };
+    const link: Link = { session, isReady: false, gone: gone.promise };
     const leave = (): void => {
       if (current === link) current = null;
     };
@@ -113,7 +113,6 @@ export function connectBunHttp2(options: Http2Connect, huffman: () => HuffmanTab
       current = null;
       const reason = new Error("the client was closed");
       const open = [...links];
-      for (const { exchanges } of open) for (const exchange of [...exchanges]) exchange.cut(reason);
       for (const { session } of open) session.fail(errorCode.noError, reason);
       await Promise.all(open.filter((link) => link.isReady).map((link) => link.gone));
     },

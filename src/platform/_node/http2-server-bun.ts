@@ -12,8 +12,6 @@ import { prepareSocketPath } from "./socket-path.ts";
 
 interface Connection {
   readonly session: Http2Session;
-  /** What is open, and was not answered to the end. */
-  readonly exchanges: Set<ServerExchange>;
   readonly reading: GreedyRead;
 }
 
@@ -30,7 +28,6 @@ export async function serveBunHttp2(
 
   function admit(socket: Socket<Connection>): Connection {
     const address = plainAddress(socket.remoteAddress);
-    const exchanges = new Set<ServerExchange>();
     const session = new Http2Session({
       role: "server",
       huffman: huffman(),
@@ -38,15 +35,12 @@ export async function serveBunHttp2(
       transport: { write: (bytes) => socket.write(bytes), end: () => void socket.end() },
       mayReset: createResetLimit(() => performance.now()),
       onStream(stream, list) {
-        const exchange = new ServerExchange(stream, list, session.writer, address);
-        exchanges.add(exchange);
-        stream.onGone = () => exchanges.delete(exchange);
-        handle(exchange);
+        handle(new ServerExchange(stream, list, session.writer, address));
       },
     });
     const reading = new GreedyRead(tookBytes);
     reading.open(socket);
-    return { session, exchanges, reading };
+    return { session, reading };
   }
 
   const socket = {
@@ -113,7 +107,8 @@ export async function serveBunHttp2(
       });
       await Promise.race([empty, over]);
       clearTimeout(timer);
-      for (const { exchanges } of connections) for (const exchange of exchanges) exchange.cut(errorCode.cancel);
+      for (const { session } of connections)
+        for (const stream of session.streams.values()) stream.cut(errorCode.cancel);
       for (const { session } of connections) session.fail(errorCode.noError);
     },
   };
