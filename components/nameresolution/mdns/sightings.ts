@@ -30,10 +30,12 @@ export class Sightings {
     const known = this.#entry(appId);
     const now = this.#clock.monotonic();
     known.askedAt = now;
-    if (known.addresses.size === 0) return [];
-    const live = [...known.addresses].filter(([, { seenAt }]) => now - seenAt < believedMs);
-    const four = live.filter(([, { family }]) => family === 4);
-    return (four.length > 0 ? four : live).map(([address]) => address);
+    const four: string[] = [];
+    const six: string[] = [];
+    for (const [address, { family, seenAt }] of known.addresses) {
+      if (now - seenAt < believedMs) (family === 4 ? four : six).push(address);
+    }
+    return four.length > 0 ? four : six;
   }
 
   /** Calls back once when an address of the app is seen; the answer stops the waiting. */

@@ -1,10 +1,10 @@
 import { grpcCodeName } from "../../errors/http-status.ts";
 import type { Clock } from "../../kit/clock.ts";
-import type { Labels, Metrics } from "../../telemetry/ports.ts";
+import type { MetricsRegistry } from "../../telemetry/metrics.ts";
 import type { GrpcInterceptor } from "./interceptor.ts";
 
 export interface CallMetricsOptions {
-  readonly metrics: Metrics;
+  readonly metrics: MetricsRegistry;
   readonly clock: Clock;
   readonly appId: string;
   /** Milliseconds. */
@@ -36,38 +36,50 @@ export function createCallMetrics(options: CallMetricsOptions): GrpcInterceptor 
     "Time between first byte of request received to last byte of response sent, or terminal error.",
     options.latencyBuckets,
   );
-  const labels = createLabelCache(options.appId);
+  const app_id = options.appId;
+  const ended = createSeriesCache((grpc_server_method, grpc_server_status) => {
+    const labels = { app_id, grpc_server_method, grpc_server_status };
+    return { completed: completed.bind(labels), latency: latency.bind(labels) };
+  });
+  const measured = createSeriesCache((grpc_server_method) => {
+    const labels = { app_id, grpc_server_method };
+    return { received: received.bind(labels), sent: sent.bind(labels) };
+  });
   return (info) => {
     const unary = isUnary(info.path);
     if (!unary && info.header("dapr-app-id") === undefined) return undefined;
     const start = clock.monotonic();
     return ({ code, error, requestBytes, responseBytes }) => {
-      const withStatus = labels(info.path, grpcCodeName(code));
-      completed.add(withStatus);
-      latency.observe(withStatus, Math.trunc(clock.monotonic() - start));
+      const series = ended(info.path, grpcCodeName(code));
+      series.completed.add();
+      series.latency.observe(Math.trunc(clock.monotonic() - start));
       if (unary) {
-        const plain = labels(info.path, "");
-        received.observe(plain, requestBytes);
-        sent.observe(plain, responseBytes);
+        const sizes = measured(info.path, "");
+        sizes.received.observe(requestBytes);
+        sizes.sent.observe(responseBytes);
       }
       if (error !== undefined) onError?.(error);
     };
   };
 }
 
-/** The same object for the same labels, so that a registry can look series up by identity. Paths come from clients, so it keeps a limited number. */
-function createLabelCache(appId: string): (method: string, status: string) => Labels {
-  const kept = new Map<string, Labels>();
-  const most = 2000;
+/**
+ * Series of a method and a status, looked up once: the registry finds them by all their labels, which costs more than to count. Paths
+ * come from clients, so a limited number is kept.
+ */
+function createSeriesCache<Series>(
+  bind: (method: string, status: string) => Series,
+): (method: string, status: string) => Series {
+  const kept = new Map<string, Map<string, Series>>();
+  const most = 1000;
   return (method, status) => {
-    const key = `${status} ${method}`;
-    const found = kept.get(key);
-    if (found !== undefined) return found;
-    const made: Labels =
-      status === ""
-        ? { app_id: appId, grpc_server_method: method }
-        : { app_id: appId, grpc_server_method: method, grpc_server_status: status };
-    if (kept.size < most) kept.set(key, made);
-    return made;
+    let ofMethod = kept.get(method);
+    if (ofMethod === undefined) {
+      ofMethod = new Map();
+      if (kept.size < most) kept.set(method, ofMethod);
+    }
+    let found = ofMethod.get(status);
+    if (found === undefined) ofMethod.set(status, (found = bind(method, status)));
+    return found;
   };
 }

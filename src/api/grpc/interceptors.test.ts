@@ -162,9 +162,13 @@ describe("call metrics", () => {
     const errors: unknown[] = [];
     const start = createCallMetrics({
       metrics: {
-        counter: (name) => ({ add: note(name) }),
+        counter: (name) => ({ add: note(name), bind: (labels) => ({ add: (value) => note(name)(labels, value) }) }),
         gauge: (name) => ({ set: note(name) }),
-        histogram: (name) => ({ observe: note(name) }),
+        histogram: (name) => ({
+          observe: note(name),
+          bind: (labels) => ({ observe: (value) => note(name)(labels, value) }),
+        }),
+        plain: () => assert.fail("these metrics have the common labels"),
         expose: () => "",
         onCollect() {},
       },

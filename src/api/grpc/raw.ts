@@ -17,6 +17,9 @@ export interface RequestFrames extends AsyncIterable<Uint8Array> {
 
 /** A call of any kind as frames: five bytes of prefix and the message as it came, compressed or not. */
 export interface RawCall extends CallInfo {
+  /** Those of `call`, for who has no use for its signal, which costs more than they do. */
+  readonly trace: Trace;
+  readonly caller: Call["caller"];
   readonly signal: AbortSignal;
   /** What is left of the client's deadline; undefined when it has none. */
   timeoutMs(): number | undefined;
@@ -26,7 +29,7 @@ export interface RawCall extends CallInfo {
   respond(headers: MetadataList): void;
   /** Sends one frame with its prefix; `behind` may be its end. Wait for the promise, if there is one, before the next. */
   write(frame: Uint8Array, behind?: Uint8Array): Promise<void> | undefined;
-  /** Ends the call; the trailers hold at least `grpc-status`. */
+  /** Ends the call; the trailers hold at least `grpc-status`, and no pseudo headers. */
   end(trailers: MetadataList): void;
 }
 
@@ -41,13 +44,14 @@ export interface RawHandler {
 export function serveRaw(stream: ServerStream, call: ServerCall, handle: RawHandler, maxReceiveBytes: number): void {
   const frames = receiveFrames(stream, call, maxReceiveBytes, handle.startBytes);
   const raw = new ServedRawCall(call, frames);
-  const run = async () => {
-    await handle(raw);
-    if (!call.isClosed)
-      throw new ConnectError(`Proxying "${call.path}" failed: it was left without an end`, Code.Internal);
-  };
-  run()
-    .catch((error: unknown) => call.fail(error))
+  handle(raw)
+    .then(
+      () => {
+        if (!call.isClosed)
+          call.fail(new ConnectError(`Proxying "${call.path}" failed: it was left without an end`, Code.Internal));
+      },
+      (error: unknown) => call.fail(error),
+    )
     .then(() => call.release());
 }
 
@@ -76,6 +80,12 @@ class ServedRawCall implements RawCall {
   }
   get call() {
     return this.served.call;
+  }
+  get trace() {
+    return this.served.trace;
+  }
+  get caller() {
+    return this.served.caller;
   }
   get signal() {
     return this.served.signal;

@@ -5,7 +5,7 @@ import { errorFromTrailers, fromWireFault, statusTrailers } from "../../errors/g
 import type { Call, Trace } from "../../kit/call.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { framePrefix } from "../../kit/grpc/frames.ts";
-import { addHeaders, firstValue, type MetadataList, toHeaders, withoutPseudo } from "../../kit/grpc/metadata.ts";
+import { addHeaders, firstValue, type MetadataList, toHeaders } from "../../kit/grpc/metadata.ts";
 import type { HeaderList, ServerStream } from "../../platform/types.ts";
 import { traceOf } from "./call.ts";
 import type { CallEnd, CallInfo, GrpcInterceptor } from "./interceptor.ts";
@@ -106,11 +106,16 @@ export class ServerCall implements HandlerContext, CallInfo {
   }
   get call(): Call {
     if (this.#call === undefined) {
-      const { signal } = this;
-      const trace = (this.#trace ??= traceOf((key) => this.header(key)));
+      const { signal, trace } = this;
       this.#call = this.#caller === undefined ? { signal, trace } : { signal, trace, caller: this.#caller };
     }
     return this.#call;
+  }
+  get trace(): Trace {
+    return (this.#trace ??= traceOf((key) => this.header(key)));
+  }
+  get caller(): Call["caller"] {
+    return this.#caller;
   }
 
   header(key: string): string | undefined {
@@ -168,7 +173,7 @@ export class ServerCall implements HandlerContext, CallInfo {
     }
     const headers: MutableList & { ":status": string } = { ...plainHeaders, ...this.#answerHeader };
     if (this.responseEncoding !== undefined) headers["grpc-encoding"] = this.responseEncoding;
-    if (extra !== undefined) Object.assign(headers, withoutPseudo(extra));
+    for (const key in extra) if (key.charCodeAt(0) !== 0x3a) headers[key] = extra[key] as string | readonly string[];
     if (this.#responseHeader !== undefined) addHeaders(headers, this.#responseHeader);
     this.#stream.respond(headers);
   }
@@ -195,14 +200,14 @@ export class ServerCall implements HandlerContext, CallInfo {
     return this.#drain;
   }
 
-  /** Ends the call well, or with the status that `trailers` hold. */
+  /** Ends the call well, or with the status that `trailers` hold; there are no pseudo headers among them. */
   finish(trailers?: MetadataList): void {
     if (this.#isClosed) return;
     if (!this.#hasResponded) this.respond();
-    if (trailers === undefined && this.#responseTrailer === undefined) this.#stream.end(okTrailers);
+    if (this.#responseTrailer === undefined) this.#stream.end(trailers ?? okTrailers);
     else {
-      const all: MutableList = withoutPseudo(trailers ?? okTrailers);
-      if (this.#responseTrailer !== undefined) addHeaders(all, this.#responseTrailer);
+      const all: MutableList = { ...(trailers ?? okTrailers) };
+      addHeaders(all, this.#responseTrailer);
       this.#stream.end(all);
     }
     const code = Number(trailers === undefined ? 0 : (firstValue(trailers, "grpc-status") ?? 2));

@@ -13,7 +13,7 @@ import { receiveOne } from "./unary.ts";
  * then. Ends with the call's error when the call fails.
  */
 export function receiveFrames(stream: ServerStream, call: ServerCall, max: number, startBytes?: number): FrameQueue {
-  const queue = new FrameQueue({ pause: () => stream.pause(), resume: () => stream.resume() });
+  const queue = new FrameQueue(stream);
   const reader = new FrameReader(max, startBytes);
   const take = (frame: Uint8Array, isRest: boolean) => {
     call.requestBytes += isRest ? frame.length : frame.length - framePrefix;

@@ -78,7 +78,7 @@ export function createProxyAccept(ports: ProxyAcceptPorts): ProxyAccept {
       const path = normalizePath(call.path);
       const reason = ports.access.refuses(caller, path, "");
       if (reason !== undefined) throw new ConnectError(reason, Code.PermissionDenied);
-      const trace = ports.beginSpan?.("server", call.call.trace) ?? call.call.trace;
+      const trace = ports.beginSpan?.("server", call.trace) ?? call.trace;
       const headers = forwarded(call, trace);
       if (caller !== undefined) {
         for (const [name, value] of identityLines(caller, ports.self.appId)) if (value !== "") headers[name] = value;
@@ -167,7 +167,8 @@ export function createGrpcProxy(ports: ProxyPorts, side: "api" | "peer"): RawHan
       throw unsent(new ConnectError("name resolver not initialized", Code.Unknown));
     }
     try {
-      const address = await resolver.resolve(app, call.signal);
+      const found = resolver.resolve(app, call);
+      const address = typeof found === "string" ? found : await found;
       return { address, target: peers.target({ ...app, address }) };
     } catch (error) {
       throw unsent(new ConnectError(failureText(error), Code.Unknown));
@@ -194,7 +195,7 @@ export function createGrpcProxy(ports: ProxyPorts, side: "api" | "peer"): RawHan
   }
 
   function headersFor(call: RawCall, app: AppName): Record<string, string | readonly string[]> {
-    const headers = forwarded(call, call.call.trace);
+    const headers = forwarded(call, call.trace);
     headers["dapr-caller-app-id"] = self.appId;
     headers[calleeKey] = app.appId;
     return headers;
@@ -207,7 +208,7 @@ function rethrowPolicyError(error: unknown): never {
 
 /** The peer's certificate names the caller where there is one; else the peer does. */
 function peerCaller(call: RawCall): Call["caller"] {
-  if (call.call.caller !== undefined) return call.call.caller;
+  if (call.caller !== undefined) return call.caller;
   const appId = call.header("dapr-caller-app-id");
   return appId === undefined ? undefined : { appId, namespace: call.header("dapr-caller-namespace") ?? "" };
 }

@@ -1,5 +1,6 @@
 import { ConnectError } from "@connectrpc/connect";
-import type { RawCall } from "../../api/grpc/raw.ts";
+import type { RawCall, RequestFrames } from "../../api/grpc/raw.ts";
+import type { FrameSink } from "../../kit/grpc/frame-queue.ts";
 import { firstValue, type MetadataList, withoutPseudo } from "../../kit/grpc/metadata.ts";
 import type { RawAnswer, RawTarget } from "./grpc-proxy.ts";
 
@@ -31,42 +32,77 @@ export function relay(call: RawCall, path: string, target: RawTarget, headers: M
   if (target.open === undefined || frames.forward === undefined) {
     return relayAnswer(call, target.raw(path, frames, { headers, timeoutMs, signal: call.signal }));
   }
-  const open = target.open.bind(target);
-  return new Promise((resolve, reject) => {
-    let isWaiting = false;
-    const hop = open(
-      path,
-      { headers, timeoutMs },
-      {
-        onHeader: (header) => call.respond(withoutPseudo(header)),
-        onFrame(frame) {
-          const taken = call.write(frame);
-          if (taken === undefined || isWaiting) return;
-          isWaiting = true;
-          hop.pause();
-          void taken.then(() => {
-            isWaiting = false;
-            hop.resume();
-          });
-        },
-        onDone(header, trailer) {
-          respondWith(call, header);
-          call.end(trailer);
-          resolve(trailer);
-        },
-        onError: reject,
-      },
-    );
-    frames.forward?.({
-      frame(frame) {
-        if (hop.isOver || hop.write(frame)) return true;
-        void hop.drained().then(() => frames.resume?.());
-        return false;
-      },
-      end: () => hop.end(),
-      broken: (error) => hop.cancel(ConnectError.from(error)),
+  const answer = new AnswerRelay(call);
+  const hop = target.open(path, { headers, timeoutMs }, answer);
+  answer.hop = hop;
+  frames.forward(new RequestRelay(frames, hop));
+  return answer.done;
+}
+
+/** What the target says goes to the caller. A class, not closures: each proxied call has one. */
+class AnswerRelay implements RawReceiver {
+  readonly done: Promise<MetadataList>;
+  /** Set before the target says anything. */
+  hop: RawOpen | undefined;
+  readonly #call: RawCall;
+  #resolve!: (trailer: MetadataList) => void;
+  #reject!: (error: Error) => void;
+  #isBegun = false;
+  #isWaiting = false;
+
+  constructor(call: RawCall) {
+    this.#call = call;
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
     });
-  });
+  }
+
+  onHeader(header: MetadataList): void {
+    this.#isBegun = true;
+    this.#call.respond(header);
+  }
+  readonly onFrame = (frame: Uint8Array): void => {
+    const taken = this.#call.write(frame);
+    if (taken === undefined || this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.hop?.pause();
+    void taken.then(() => {
+      this.#isWaiting = false;
+      this.hop?.resume();
+    });
+  };
+  onDone(header: MetadataList, trailer: MetadataList): void {
+    if (!this.#isBegun) respondWith(this.#call, header);
+    this.#call.end(trailer);
+    this.#resolve(trailer);
+  }
+  onError(error: Error): void {
+    this.#reject(error);
+  }
+}
+
+/** What the caller sends goes to the target. */
+class RequestRelay implements FrameSink {
+  readonly #frames: RequestFrames;
+  readonly #hop: RawOpen;
+
+  constructor(frames: RequestFrames, hop: RawOpen) {
+    this.#frames = frames;
+    this.#hop = hop;
+  }
+
+  frame(frame: Uint8Array): boolean {
+    if (this.#hop.isOver || this.#hop.write(frame)) return true;
+    void this.#hop.drained().then(() => this.#frames.resume?.());
+    return false;
+  }
+  end(): void {
+    this.#hop.end();
+  }
+  broken(error: unknown): void {
+    this.#hop.cancel(ConnectError.from(error));
+  }
 }
 
 /** Brings an answer back. */

@@ -57,7 +57,7 @@ export function createInvoke(ports: InvokePorts): Invoke {
       throw new InvocationFailure(undefined, "name resolver not initialized");
     }
     const stamped = stamp(request, app.appId);
-    const found = resolver.resolve(app, call.signal);
+    const found = resolver.resolve(app, call);
     let address = typeof found === "string" ? found : await found;
     const attempt = async (): Promise<InvocationReply> => {
       try {
@@ -83,7 +83,7 @@ export function createInvoke(ports: InvokePorts): Invoke {
           if (number === 1) throw error;
           // It may be back under another address; while nobody knows one, the last is as good as any.
           try {
-            address = await resolver.resolve(app, call.signal);
+            address = await resolver.resolve(app, call);
           } catch {
             // The last one, then.
           }

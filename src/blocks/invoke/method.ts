@@ -13,7 +13,8 @@ const forbidden = /[#?\0]/;
  * Throws InvocationFailure (InvalidArgument) on characters that could change the meaning of a URL.
  */
 export function normalizeMethod(method: string): string {
-  if (plain.test(method) && !loose.test(method)) return method;
+  const relative = method.charCodeAt(0) === 0x2f ? method.slice(1) : method;
+  if (plain.test(relative) && !loose.test(relative)) return method;
   if (forbidden.test(method)) {
     throw new InvocationFailure(
       invalidArgument,

@@ -24,8 +24,11 @@ export interface PeerAddress extends AppName {
 
 /** Finds addresses of apps in other processes. */
 export interface PeerResolver {
-  /** One address to call now, at once where it is at hand. Rejects with the resolver's own words when there is none. */
-  resolve(app: AppName, signal: AbortSignal): string | Promise<string>;
+  /**
+   * One address to call now, at once where it is at hand; the signal of the call is looked at only where it is not. Rejects with the
+   * resolver's own words when there is none.
+   */
+  resolve(app: AppName, call: { readonly signal: AbortSignal }): string | Promise<string>;
   /** An address did not answer: forget it, so that the next look-up asks again. */
   forget(app: AppName, address: string): void;
 }

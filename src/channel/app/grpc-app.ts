@@ -102,7 +102,7 @@ export function createGrpcAppChannel(options: GrpcAppOptions): GrpcApp {
       callUnary(pool.get(target), path, message, { headers: metadata, signal }),
     raw: (path, frames, call) => pool.get(target).raw(path, frames, { ...call, headers: withToken(call.headers) }),
     open: (path, call, receiver) =>
-      pool.get(target).open(path, { ...call, headers: withToken(call.headers) }, receiver),
+      pool.get(target).open(path, appToken === "" ? call : { ...call, headers: withToken(call.headers) }, receiver),
     get connections() {
       return pool.size;
     },

@@ -25,8 +25,8 @@ function broken(error: Error, sent: boolean, http2Code?: number): Http2Client {
   return {
     openStreams: 0,
     connected: false,
-    request(_headers, { onError }) {
-      queueMicrotask(() => onError(Object.assign(error, { sent, http2Code })));
+    request(_headers, handlers) {
+      queueMicrotask(() => handlers.onError(Object.assign(error, { sent, http2Code })));
       return { write: () => true, end() {}, reset() {}, pause() {}, resume() {} };
     },
     async close() {},

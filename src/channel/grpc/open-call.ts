@@ -4,7 +4,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { FrameReader, type TakeFrame } from "../../kit/grpc/frames.ts";
 import { withoutPseudo } from "../../kit/grpc/metadata.ts";
 import { formatGrpcTimeout } from "../../kit/grpc/timeout.ts";
-import type { ClientStream, HeaderList, Http2Client } from "../../platform/types.ts";
+import type { ClientStream, ClientStreamHandlers, HeaderList, Http2Client } from "../../platform/types.ts";
 import { callError, type GrpcCallError, notGrpc, transportError } from "./call-error.ts";
 
 /** What calls of one client share. */
@@ -55,96 +55,121 @@ const noHeader: HeaderList = Object.freeze({});
 
 /** Starts a call. Exactly one of `onDone` and `onError` is called, once, and never before this returns. */
 export function openCall(wire: CallWire, path: string, options: CallOptions, receiver: CallReceiver): OpenCall {
-  const { signal, timeoutMs } = options;
-  const reader = new FrameReader(wire.maxReceiveBytes, receiver.startBytes);
-  let isOver = false;
-  let header: HeaderList | undefined;
-  let stream: ClientStream | undefined;
-  let wake: (() => void) | undefined;
-  let stopTimer: (() => void) | undefined;
+  return new RunningCall(wire, path, options, receiver);
+}
 
-  const settle = (): boolean => {
-    if (isOver) return false;
-    isOver = true;
-    stopTimer?.();
-    signal?.removeEventListener("abort", onAbort);
-    wake?.();
-    return true;
-  };
-  const fail = (error: GrpcCallError) => {
-    if (settle()) receiver.onError(error);
-  };
-  const cancel = (error: ConnectError) => {
-    if (isOver) return;
-    stream?.reset(cancelCode);
-    fail(callError(error, wire.client.connected));
-  };
-  const onAbort = () => cancel(abortError(signal));
+/** A class, not closures: there is one for each call between sidecars and to apps. */
+class RunningCall implements OpenCall, ClientStreamHandlers {
+  readonly #wire: CallWire;
+  readonly #receiver: CallReceiver;
+  readonly #reader: FrameReader;
+  readonly #stream: ClientStream | undefined;
+  #isOver = false;
+  #header: HeaderList | undefined;
+  #wake: (() => void) | undefined;
+  #stopTimer: (() => void) | undefined;
+  #ignoreSignal: (() => void) | undefined;
 
-  const headers: Record<string, string | readonly string[]> = { ...wire.headers, ":path": path, ...options.headers };
-  if (timeoutMs !== undefined) headers["grpc-timeout"] = formatGrpcTimeout(timeoutMs);
-  if (signal?.aborted) queueMicrotask(onAbort);
-  else {
-    signal?.addEventListener("abort", onAbort);
+  constructor(wire: CallWire, path: string, options: CallOptions, receiver: CallReceiver) {
+    this.#wire = wire;
+    this.#receiver = receiver;
+    this.#reader = new FrameReader(wire.maxReceiveBytes, receiver.startBytes);
+    const { signal, timeoutMs } = options;
+    if (signal?.aborted) {
+      queueMicrotask(() => this.cancel(abortError(signal)));
+      return;
+    }
+    const headers: Record<string, string | readonly string[]> = { ...wire.headers, ":path": path, ...options.headers };
+    if (timeoutMs !== undefined) headers["grpc-timeout"] = formatGrpcTimeout(timeoutMs);
+    if (signal !== undefined) {
+      const onAbort = () => this.cancel(abortError(signal));
+      signal.addEventListener("abort", onAbort);
+      this.#ignoreSignal = () => signal.removeEventListener("abort", onAbort);
+    }
     if (timeoutMs !== undefined) {
-      stopTimer = wire.clock.after(Math.max(0, timeoutMs), () =>
-        cancel(new ConnectError("context deadline exceeded", Code.DeadlineExceeded)),
+      this.#stopTimer = wire.clock.after(Math.max(0, timeoutMs), () =>
+        this.cancel(new ConnectError("context deadline exceeded", Code.DeadlineExceeded)),
       );
     }
-    stream = wire.client.request(headers, {
-      onHeaders(received) {
-        if (isOver) return;
-        const wrong = notGrpc(received);
-        if (wrong !== undefined) {
-          stream?.reset(cancelCode);
-          fail(wrong);
-          return;
-        }
-        header = received;
-        if (received["grpc-status"] === undefined) receiver.onHeader?.(received);
-      },
-      onData(chunk) {
-        if (isOver) return;
-        try {
-          reader.push(chunk, receiver.onFrame);
-        } catch (error) {
-          cancel(ConnectError.from(fromWireFault(error)));
-        }
-      },
-      onEnd(trailers) {
-        if (isOver) return;
-        if (reader.isMidFrame) fail(callError(new ConnectError("unexpected EOF", Code.Internal), true));
-        else if (trailers["grpc-status"] !== undefined) finish(header ?? noHeader, trailers);
-        else if (header?.["grpc-status"] !== undefined) finish(noHeader, withoutPseudo(header));
-        else {
-          fail(callError(new ConnectError("server closed the stream without sending trailers", Code.Internal), true));
-        }
-      },
-      onError(error) {
-        fail(transportError(error, wire.target));
-      },
-      onDrain() {
-        wake?.();
-      },
-    });
+    this.#stream = wire.client.request(headers, this);
   }
-  const finish = (first: HeaderList, trailer: HeaderList) => {
-    if (settle()) receiver.onDone(first, trailer);
-  };
 
-  return {
-    get isOver() {
-      return isOver;
-    },
-    write: (frame, behind) => isOver || stream === undefined || stream.write(frame, behind),
-    drained: () => (isOver ? Promise.resolve() : new Promise((resolve) => (wake = resolve))),
-    end(frame) {
-      if (!isOver) stream?.end(frame);
-    },
-    cancel,
-    pause: () => stream?.pause(),
-    resume: () => stream?.resume(),
-  };
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+  write(frame: Uint8Array, behind?: Uint8Array): boolean {
+    return this.#isOver || this.#stream === undefined || this.#stream.write(frame, behind);
+  }
+  drained(): Promise<void> {
+    return this.#isOver ? Promise.resolve() : new Promise((resolve) => (this.#wake = resolve));
+  }
+  end(frame?: Uint8Array): void {
+    if (!this.#isOver) this.#stream?.end(frame);
+  }
+  cancel(error: ConnectError): void {
+    if (this.#isOver) return;
+    this.#stream?.reset(cancelCode);
+    this.#fail(callError(error, this.#wire.client.connected));
+  }
+  pause(): void {
+    this.#stream?.pause();
+  }
+  resume(): void {
+    this.#stream?.resume();
+  }
+
+  onHeaders(received: HeaderList): void {
+    if (this.#isOver) return;
+    const wrong = notGrpc(received);
+    if (wrong !== undefined) {
+      this.#stream?.reset(cancelCode);
+      this.#fail(wrong);
+      return;
+    }
+    this.#header = received;
+    if (received["grpc-status"] === undefined) this.#receiver.onHeader?.(received);
+  }
+  onData(chunk: Uint8Array): void {
+    if (this.#isOver) return;
+    try {
+      this.#reader.push(chunk, this.#receiver.onFrame);
+    } catch (error) {
+      this.cancel(ConnectError.from(fromWireFault(error)));
+    }
+  }
+  onEnd(trailers: HeaderList): void {
+    if (this.#isOver) return;
+    const header = this.#header;
+    if (this.#reader.isMidFrame) this.#fail(internalError("unexpected EOF"));
+    else if (trailers["grpc-status"] !== undefined) this.#finish(header ?? noHeader, trailers);
+    else if (header?.["grpc-status"] !== undefined) this.#finish(noHeader, withoutPseudo(header));
+    else this.#fail(internalError("server closed the stream without sending trailers"));
+  }
+  onError(error: Parameters<ClientStreamHandlers["onError"]>[0]): void {
+    this.#fail(transportError(error, this.#wire.target));
+  }
+  onDrain(): void {
+    this.#wake?.();
+  }
+
+  #finish(header: HeaderList, trailer: HeaderList): void {
+    if (this.#settle()) this.#receiver.onDone(header, trailer);
+  }
+  #fail(error: GrpcCallError): void {
+    if (this.#settle()) this.#receiver.onError(error);
+  }
+  #settle(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#stopTimer?.();
+    this.#ignoreSignal?.();
+    this.#wake?.();
+    return true;
+  }
+}
+
+function internalError(text: string): GrpcCallError {
+  return callError(new ConnectError(text, Code.Internal), true);
 }
 
 /** An aborted signal as an error: its own reason when that is one. */

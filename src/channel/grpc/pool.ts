@@ -85,7 +85,12 @@ export function createGrpcPool(options: GrpcPoolOptions): GrpcPool {
     get(target) {
       const key = target.key ?? target.path ?? `${target.host}:${target.port}`;
       const entries = kept.get(key) ?? [];
-      let entry = entries.find(({ client }) => client.http2.openStreams < callsPerConnection);
+      let entry: Kept | undefined;
+      for (const one of entries) {
+        if (one.client.http2.openStreams >= callsPerConnection) continue;
+        entry = one;
+        break;
+      }
       if (entry === undefined) {
         entry = open(target);
         entries.push(entry);

@@ -29,8 +29,11 @@ export interface ResolveOptions {
 
 /** Finds one address of an app to call. */
 export interface PeerResolver {
-  /** At once where the address is at hand. */
-  resolve(app: { readonly appId: string; readonly namespace: string }, signal: AbortSignal): string | Promise<string>;
+  /** At once where the address is at hand; otherwise until the call's signal aborts. */
+  resolve(
+    app: { readonly appId: string; readonly namespace: string },
+    call: { readonly signal: AbortSignal },
+  ): string | Promise<string>;
   forget(app: { readonly appId: string; readonly namespace: string }, address: string): void;
 }
 
@@ -80,7 +83,7 @@ export function createPeerResolver(options: ResolveOptions): PeerResolver {
   };
 
   return {
-    resolve(app, signal) {
+    resolve(app, call) {
       const { appId, namespace } = app;
       if (cache.size > 0) {
         const key = `${namespace}/${appId}`;
@@ -93,7 +96,7 @@ export function createPeerResolver(options: ResolveOptions): PeerResolver {
       // Only the first is asked so: what another one has at hand comes behind its answer.
       const known = resolvers[0]?.known?.(app);
       // Several addresses are for the cache.
-      return known?.length === 1 ? (known[0] as string) : find(appId, namespace, signal);
+      return known?.length === 1 ? (known[0] as string) : find(appId, namespace, call.signal);
     },
     forget({ appId, namespace }, address) {
       cache.delete(`${namespace}/${appId}`);

@@ -1,14 +1,18 @@
+import { zeroTraceparent } from "../call.ts";
 import { hexBytes } from "../hex-bytes.ts";
 
 const wellFormed = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?![0-9a-f])/;
 const size = 29;
 /** Characters of so many bytes without padding. */
 const encodedLength = 39;
+/** What stands for `zeroTraceparent`: the trace of most calls where nobody traces. */
+const zeroEncoded = "AAAAAAAAAAAAAAAAAAAAAAAAAQAAAAAAAAAAAgA";
 
 // Both directions run for every call, so they work on bytes without arrays of parts.
 
 /** `grpc-trace-bin` (base64) for a W3C traceparent; empty when the traceparent is not well-formed. */
 export function encodeTraceBin(traceparent: string): string {
+  if (traceparent === zeroTraceparent) return zeroEncoded;
   if (!wellFormed.test(traceparent)) return "";
   // Version and field 0 are noughts, then the trace id, field 1 and the span id, field 2 and the flags.
   const bytes = new Array<number>(size).fill(0);
@@ -22,6 +26,7 @@ export function encodeTraceBin(traceparent: string): string {
 
 /** The W3C traceparent in a `grpc-trace-bin` value; empty when there is none in it. */
 export function decodeTraceBin(encoded: string): string {
+  if (encoded === zeroEncoded) return "";
   const bytes = fromBase64(encoded);
   const byte = (at: number) => bytes.charCodeAt(at);
   if (bytes.length < size || byte(0) !== 0 || byte(1) !== 0 || byte(18) !== 1 || byte(27) !== 2) return "";
