@@ -237,6 +237,12 @@ test("faults have upstream's words and exit codes", () => {
     ],
     [[id, "--log-level=loud"], "Failed to parse flags: invalid value for --log-level: loud", 1],
     [[], "Fatal error from runtime: parameter app-id cannot be empty", 1],
+    [[id, "--mode=swarm"], "Fatal error from runtime: invalid mode: swarm", 1],
+    [
+      [id, "--metrics-port=x"],
+      'Fatal error from runtime: failed to parse metrics port: strconv.Atoi: parsing "x": invalid syntax',
+      1,
+    ],
     [["--app-id=a.b"], "Fatal error from runtime: parameter app-id cannot contain dots", 1],
     [
       [id, "--dapr-http-port=http"],

@@ -107,6 +107,11 @@ function checkAppId(id: string, mode: string): void {
   if (id.includes(".")) throw new ConfigError("options", "parameter app-id cannot contain dots");
 }
 
+function modeOf(raw: string): Options["mode"] {
+  if (raw === "standalone" || raw === "kubernetes") return raw;
+  throw new ConfigError("options", `invalid mode: ${raw}`);
+}
+
 function logLevel(raw: string): OptionsLogLevel {
   const found = logLevels.find((level) => level === raw.toLowerCase());
   if (found === undefined) throw new ConfigError("flags", `invalid value for --log-level: ${raw}`);
@@ -151,7 +156,7 @@ function assemble(parsed: Parsed, env: Environment): Options {
     : (environment.schedulerAddresses ?? "");
   return {
     ...environment,
-    mode: values.mode === "kubernetes" ? "kubernetes" : "standalone",
+    mode: modeOf(values.mode),
     appId: values["app-id"],
     httpPort,
     grpcPort,
@@ -164,7 +169,7 @@ function assemble(parsed: Parsed, env: Environment): Options {
     profiling: values["enable-profiling"],
     metrics: {
       enabled: values["enable-metrics"],
-      port: port(values["metrics-port"], "error parsing metrics-port flag"),
+      port: port(values["metrics-port"], "failed to parse metrics port"),
       listenAddress: values["metrics-listen-address"],
     },
     app: {

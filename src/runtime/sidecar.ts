@@ -98,7 +98,7 @@ export function startSidecar(node: Shared, settings: SidecarSettings): Sidecar {
   });
 
   function fail(error: unknown): void {
-    log.fatal(`Fatal error from runtime: ${messageOf(error)}`);
+    log.fatal(ConfigError.is(error) ? error.sentence : `Fatal error from runtime: ${messageOf(error)}`);
     listening.reject(error);
     ready.reject(error);
     void lifecycle.shutdown(1);

@@ -25,7 +25,7 @@ export function headerOf(context: HandlerContext, key: string): string | null {
   return own.header === undefined ? context.requestHeader.get(key) : (own.header(key) ?? null);
 }
 
-/** The metadata of an RPC, repeated keys repeated, whichever way it came in; over Connect and gRPC-web their values come joined. */
+/** The metadata of an RPC with `:authority`, repeated keys repeated, whichever way it came in; over Connect and gRPC-web their values come joined, and there is no authority. */
 export function metadataLines(context: HandlerContext): (readonly [name: string, value: string])[] {
   const lines: (readonly [string, string])[] = [];
   const own = context as { readonly metadata?: MetadataList };
@@ -33,7 +33,7 @@ export function metadataLines(context: HandlerContext): (readonly [name: string,
   else
     for (const name in own.metadata) {
       const value = own.metadata[name];
-      if (name.charCodeAt(0) === 0x3a || value === undefined) continue;
+      if (value === undefined || (name.charCodeAt(0) === 0x3a && name !== ":authority")) continue;
       if (typeof value === "string") lines.push([name, value]);
       else for (const one of value) lines.push([name, one]);
     }
