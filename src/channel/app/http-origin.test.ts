@@ -34,6 +34,18 @@ test("a base URL's path and headers go in front", async () => {
   assert.doesNotMatch(app.received[0]!, /caller/);
 });
 
+test("the empty method is the base URL as it is written", async () => {
+  const app = await startRawApp((socket, all) => all.endsWith("\r\n\r\n") && socket.end(answer));
+  closing.push(() => app.close());
+  for (const path of ["", "/", "/base", "/base/"]) {
+    const origin = createHttpOrigin({ platform, baseUrl: `http://localhost:${app.port}${path}` });
+    closing.push(() => origin.close());
+    await readBody((await origin.call({ ...get, path: "/", query: "" }, forever)).body);
+  }
+  const targets = app.received.map((text) => text.split(" ")[1]);
+  assert.deepEqual(targets, ["/", "/", "/base", "/base/"]);
+});
+
 test("origins are kept, and a text that is no URL is refused", async () => {
   const origins = createHttpOrigins(platform);
   closing.push(() => origins.close());

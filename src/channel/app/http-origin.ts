@@ -75,7 +75,11 @@ export function createHttpOrigin(options: HttpOriginOptions): HttpOrigin {
   }
   const measured = metered((call, signal) => send(inside(call), signal), clock, options.meter);
   const prefix = base.pathname.replace(/\/+$/, "");
-  const inside = (call: HttpCall): HttpCall => (prefix === "" ? call : { ...call, path: `${prefix}${call.path}` });
+  const inside = (call: HttpCall): HttpCall => {
+    if (prefix === "") return call;
+    // The empty method is the base URL itself, with or without a slash at its end.
+    return { ...call, path: call.path === "/" ? base.pathname : `${prefix}${call.path}` };
+  };
 
   return {
     call: measured,
