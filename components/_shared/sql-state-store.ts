@@ -115,9 +115,15 @@ export function createSqlStateStore({ database, tables, clock, random, ...option
     }
   }
 
-  async function writeWith(companion: Companion, steps: readonly Step[], signal: AbortSignal): Promise<void> {
+  async function writeWith(
+    companion: Companion,
+    operations: readonly StateOperation[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const steps = companion.steps.slice();
+    for (const operation of operations) steps.push(stepOf(operation));
     try {
-      const writing = database.write([...companion.steps, ...steps], signal);
+      const writing = database.write(steps, signal);
       companion.submitted();
       await writing;
     } catch (cause) {
@@ -184,12 +190,12 @@ export function createSqlStateStore({ database, tables, clock, random, ...option
     ...(options.embedded !== undefined && {
       ignoresSignal: true,
       embedded: options.embedded,
-      transactWith: async (
+      transactWith: (
         companion: Companion,
         operations: readonly StateOperation[],
         _metadata: Readonly<Record<string, string>>,
         signal: AbortSignal,
-      ) => writeWith(companion, operations.map(stepOf), signal),
+      ) => writeWith(companion, operations, signal),
     }),
     async keysLike(pattern, pageSize, token, signal) {
       if (pattern === "") throw new DriverError("badRequest", "keys like pattern cannot be empty");

@@ -27,7 +27,7 @@ export interface JointParts {
  */
 export async function commitJointly(
   { storeName, storage, publishes, delivery }: JointParts,
-  write: (companion: Companion) => Promise<void>,
+  write: (companion: Companion) => Promise<void> | undefined,
 ): Promise<void> {
   const acknowledgement =
     delivery?.embedded === undefined ? undefined : delivery.embedded.acknowledge(delivery.identity);

@@ -169,7 +169,7 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
       }
       if (database === undefined || (prepared.length === 0 && delivery === undefined))
         return driver.transact?.(operations, metadata, call.signal);
-      await commitJointly({ storeName, storage: database, publishes: prepared, delivery }, async (companion) =>
+      await commitJointly({ storeName, storage: database, publishes: prepared, delivery }, (companion) =>
         driver.transactWith?.(companion, operations, metadata, call.signal),
       );
     },

@@ -180,17 +180,13 @@ export function takeoverStep(group: number, owner: number, now: number): Step {
 
 const own = "grp = +? AND owner = +? AND due_at = 0 AND epoch = +? AND attempt = +?";
 
+const ackOneSql = `DELETE FROM pubsub_delivery WHERE ${own} AND seq = +?`;
+const ackManySql = `DELETE FROM pubsub_delivery WHERE ${own} AND seq IN (SELECT value FROM json_each(?))`;
+
 /** Acknowledges messages, as far as the deliveries are still those of the fence. `promoteStep` belongs to it where they have keys. */
 export function ackStep(group: number, { owner, epoch, attempt }: Fence, seqs: readonly number[]): Step {
-  if (seqs.length === 1)
-    return {
-      sql: `DELETE FROM pubsub_delivery WHERE ${own} AND seq = +?`,
-      params: [group, owner, epoch, attempt, seqs[0]!],
-    };
-  return {
-    sql: `DELETE FROM pubsub_delivery WHERE ${own} AND seq IN (SELECT value FROM json_each(?))`,
-    params: [group, owner, epoch, attempt, JSON.stringify(seqs)],
-  };
+  if (seqs.length === 1) return { sql: ackOneSql, params: [group, owner, epoch, attempt, seqs[0]!] };
+  return { sql: ackManySql, params: [group, owner, epoch, attempt, JSON.stringify(seqs)] };
 }
 
 /** Lets the next message of each of these keys go, where none is out any more. */

@@ -1,3 +1,5 @@
+import { encodeUtf8 } from "../../kit/bytes.ts";
+
 /** Content type of events on the wire. */
 export const cloudEventType = "application/cloudevents+json";
 
@@ -26,9 +28,10 @@ export function isBinaryType(contentType: string): boolean {
 }
 
 /** Protocol buffers that are kept as bytes: a CloudEvent by its name, or data that decodes as one. */
-export function isProtobufEvent(contentType: string, data: Uint8Array): boolean {
+export function isProtobufEvent(contentType: string, data: Uint8Array | string): boolean {
   if (isType(contentType, "application/cloudevents+protobuf")) return true;
-  return isType(contentType, "application/x-protobuf") && isProtobuf(data);
+  if (!isType(contentType, "application/x-protobuf")) return false;
+  return isProtobuf(typeof data === "string" ? encodeUtf8(data) : data);
 }
 
 const strict = new TextDecoder("utf-8", { fatal: true });

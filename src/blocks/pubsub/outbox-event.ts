@@ -34,7 +34,7 @@ function dataMember(contentType: string, data: Uint8Array | string): string {
     } catch (error) {
       if (!(error instanceof GoJsonError)) throw error;
     }
-  } else if (isBinaryType(contentType) || isProtobufEvent(contentType, utf8(data)))
+  } else if (isBinaryType(contentType) || isProtobufEvent(contentType, data))
     return `"data_base64":"${encodeBase64(utf8(data))}"`;
   return `"data":${encodeGoJson(text(data))}`;
 }

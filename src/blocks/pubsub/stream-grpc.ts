@@ -18,6 +18,14 @@ type Fields = ReturnType<typeof topicEventRequest>;
 type Answered = Pick<TopicEventResponse, "status" | "transaction">;
 type Answer = AsyncIterator<SubscribeTopicEventsRequestAlpha1>;
 
+/** An event that is with the app. */
+interface Waiting {
+  settle(answer: Answered): void;
+  fail(error: Error): void;
+  /** Made by who waits for the end of this one. */
+  done: PromiseWithResolvers<void> | undefined;
+}
+
 const unlimited = { enabled: false, maxMessagesCount: 0, maxAwaitDurationMs: 0 };
 
 /** Reads the first message: what is to be subscribed. */
@@ -39,10 +47,7 @@ class Exchange implements EventSink {
   readonly #begin: BeginSpan;
   readonly #outgoing: Fields[] = [];
   /** By event id; events of one id go one after the other. */
-  readonly #waiting = new Map<
-    string,
-    { settle(answer: Answered): void; fail(error: Error): void; done: Promise<void> }
-  >();
+  readonly #waiting = new Map<string, Waiting>();
   readonly #aborts = createAbortListeners();
   #wake: (() => void) | undefined;
   #end: Error | undefined;
@@ -59,11 +64,12 @@ class Exchange implements EventSink {
     // A message of a stream has no metadata beside the event's own.
     if (event.isCommittable) fields.extensions[deliveryIdName] = event.deliveryId;
     const { id } = fields;
-    for (let before = this.#waiting.get(id); before !== undefined; before = this.#waiting.get(id)) await before.done;
+    for (let before = this.#waiting.get(id); before !== undefined; before = this.#waiting.get(id))
+      await (before.done ??= Promise.withResolvers()).promise;
     if (this.#end !== undefined) throw new DeliveryError("stream closed");
     const answer = Promise.withResolvers<Answered>();
-    const done = Promise.withResolvers<void>();
-    this.#waiting.set(id, { settle: answer.resolve, fail: answer.reject, done: done.promise });
+    const waiting: Waiting = { settle: answer.resolve, fail: answer.reject, done: undefined };
+    this.#waiting.set(id, waiting);
     const stopListening = this.#aborts.add(signal, () => answer.reject(signal.reason));
     try {
       const trace = beginEventSpan(this.#begin, event.event, event.topic);
@@ -80,7 +86,7 @@ class Exchange implements EventSink {
     } finally {
       stopListening();
       this.#waiting.delete(id);
-      done.resolve();
+      waiting.done?.resolve();
     }
   }
 
