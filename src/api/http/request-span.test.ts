@@ -72,6 +72,8 @@ test("a request is a step with the name of its path and upstream's attributes", 
     "url.full": "/v1.0/state/a%20b/k?metadata.x=1",
     "dapr-foo": "x",
   });
+  const [called] = await spansOf("/b", { "dapr-app-id": "a", "dapr-foo": "x" });
+  assert.deepEqual([called?.["dapr-app-id"], called?.["dapr-foo"]], [undefined, "x"]);
   const secrets = "/v1.0/secrets/vault/bulk";
   assert.deepEqual(await spansOf(secrets), [
     { name: secrets, ...common(secrets, "204"), ...database("secrets", "vault", secrets) },

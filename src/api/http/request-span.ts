@@ -16,7 +16,10 @@ const databases: Readonly<Partial<Record<RouteGroup, string>>> = {
 export function endRequestSpan(span: Span, request: ApiRequest, status: number): void {
   const { method } = request;
   const path = unescapePath(request.path);
+  const isCall = request.match === undefined;
   request.raw.headers.forEach((value, name) => {
+    // compat: pkg/api/http/directmessaging.go takes the header that names the app away.
+    if (isCall && name === "dapr-app-id") return;
     if (name.startsWith("dapr-") && name !== tokenHeader) span.set(name, value);
   });
   describeRoute(span, request, `${method} ${path}`);

@@ -16,6 +16,8 @@ const noDetails = Object.freeze([]);
 /** Go's HTTP client knows these and sends no others. */
 const verbs: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"]);
 const protobuf = "application/x-protobuf";
+/** What would end the request line, or be read in two ways: callers over gRPC send queries as they like. */
+const control = /[^ -~\u0080-\uffff]/;
 
 /** An app that speaks HTTP. `base` is where it is reached, `http://127.0.0.1:3000`, for error texts. */
 export function createHttpTarget(channel: HttpAppChannel, base: string): InvocationTarget {
@@ -43,13 +45,17 @@ function httpCall(request: Invocation, call: Call, base: string): HttpCall {
   if (verb === undefined) throw new InvocationFailure(invalidArgument, "missing HTTP extension field");
   if (!verbs.has(verb)) throw new InvocationFailure(invalidArgument, "invalid HTTP verb");
   const path = method.startsWith("/") ? method : `/${method}`;
+  const unusable = (reason: string): InvocationFailure => {
+    const url = `${base}${path}${request.query === "" ? "" : `?${request.query}`}`;
+    return new InvocationFailure(undefined, `parse ${goQuote(url)}: ${reason}`);
+  };
   let escaped: string;
   try {
     escaped = escapeUrlPath(path);
   } catch (error) {
-    const url = `${base}${path}${request.query === "" ? "" : `?${request.query}`}`;
-    throw new InvocationFailure(undefined, `parse ${goQuote(url)}: ${(error as Error).message}`);
+    throw unusable((error as Error).message);
   }
+  if (control.test(request.query)) throw unusable("net/url: invalid control character in URL");
   const headers: Lines = [...asHttp(request.headers)];
   const type = request.typeUrl === "" ? request.contentType : protobuf;
   if (type !== "") headers.push(["content-type", type]);
@@ -60,7 +66,18 @@ function httpCall(request: Invocation, call: Call, base: string): HttpCall {
   if (request.length !== undefined && request.body instanceof ReadableStream) {
     headers.push(["content-length", String(request.length)]);
   }
-  const asked: HttpCall = { method: verb, path: escaped, query: request.query, headers, body: request.body };
+  const asked: HttpCall = {
+    method: verb,
+    path: escaped,
+    query: withoutFragment(request.query),
+    headers,
+    body: request.body,
+  };
   const { upgrade } = request;
   return upgrade === undefined ? asked : { ...asked, body: upgrade.sends(), upgrade: upgrade.protocol };
+}
+
+function withoutFragment(query: string): string {
+  const hash = query.indexOf("#");
+  return hash < 0 ? query : query.slice(0, hash);
 }

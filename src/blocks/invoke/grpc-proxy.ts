@@ -107,7 +107,7 @@ async function recorded(span: Span, call: RawCall, run: () => Promise<MetadataLi
     const fault = errorFromTrailers(await run());
     if (fault !== undefined) span.fail(fault.rawMessage);
   } catch (error) {
-    span.fail((error as Error).message);
+    span.fail(error instanceof ConnectError ? error.rawMessage : (error as Error).message);
     throw error;
   } finally {
     span.end();

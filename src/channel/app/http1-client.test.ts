@@ -92,6 +92,14 @@ describe("a request", () => {
     assert.equal(client.connections, 0);
   });
 
+  it("has a target of UTF-8 bytes", async () => {
+    const app = await start((socket) => void socket.write(ok("")));
+    const client = open(app.port);
+    await textOf(await client.request({ ...get("/"), query: "a=ä中" }, forever, nothing));
+    assert.match(app.received[0] ?? "", /^GET \/\?a=\xc3\xa4\xe4\xb8\xad HTTP/);
+    client.close();
+  });
+
   it("keeps what the caller says of agent and encoding, and sends no length without a body", async () => {
     const app = await start((socket, all) => isWhole(all) && socket.write(ok("")));
     const client = open(app.port);
@@ -166,6 +174,8 @@ describe("a request", () => {
       );
       assert.equal(finished, 1);
     };
+    await refuse(get("/a\r\nb: c"), /invalid control character in URL/);
+    await refuse({ ...get("/"), query: "a\nb" }, /invalid control character in URL/);
     await refuse(get("/", [["a b", "c"]]), /invalid header field name/);
     await refuse(get("/", [["a", "c\r\nd: e"]]), /invalid header field value for "a"/);
     await refuse({ ...get(), method: "GET /x HTTP/1.1\r\n" }, /invalid method/);

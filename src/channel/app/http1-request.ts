@@ -24,6 +24,8 @@ export interface RequestHead {
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const forbidden = /[\r\n\0]/;
+const control = /[^ -~\u0080-\uffff]/;
+const beyondAscii = /[\u0080-\uffff]/;
 const wide = /[\u0100-\uffff]/;
 /** The connection is ours, so these are too. */
 const ours = new Set(["connection", "host", "content-length", "transfer-encoding", "keep-alive", "upgrade", "te"]);
@@ -32,7 +34,9 @@ const ours = new Set(["connection", "host", "content-length", "transfer-encoding
 export function encodeRequestHead(call: HttpCall, defaults: RequestDefaults): RequestHead {
   const { method, body } = call;
   if (!token.test(method)) throw new MalformedMessage(`net/http: invalid method ${JSON.stringify(method)}`);
-  let text = `${method} ${call.path}${call.query === "" ? "" : `?${call.query}`} HTTP/1.1\r\nhost: ${defaults.authority}\r\n`;
+  const target = call.query === "" ? call.path : `${call.path}?${call.query}`;
+  if (control.test(target)) throw new MalformedMessage("net/url: invalid control character in URL");
+  let text = `${method} ${beyondAscii.test(target) ? byteText(target) : target} HTTP/1.1\r\nhost: ${defaults.authority}\r\n`;
   let length = -1;
   let hasAgent = false;
   let hasEncoding = false;
