@@ -8,6 +8,10 @@ export type CelCompiler = (expression: string) => CelProgram;
 export async function loadCel(): Promise<CelCompiler> {
   const { Environment } = await import("@marcbachmann/cel-js");
   const environment = new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false });
+  // The package knows it as a method of strings alone.
+  environment.registerFunction("matches(string, string): bool", (text: string, pattern: string) =>
+    new RegExp(pattern).test(text),
+  );
   return (expression) => {
     const program = environment.parse(expression);
     return (variables) => program({ ...variables }) as unknown;
