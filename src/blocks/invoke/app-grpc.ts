@@ -68,7 +68,11 @@ function onInvoke(request: Invocation, value: Uint8Array) {
 function metadataOf(request: Invocation, call: Call): Record<string, string | string[]> {
   const { wire, contentType } = request;
   const metadata = asMetadata(wire, request.headers);
-  if (wire === "http" && contentType !== "") metadata["dapr-content-type"] = contentType;
+  if (wire === "http") {
+    if (contentType !== "") metadata["dapr-content-type"] = contentType;
+    const length = request.body instanceof Uint8Array ? request.body.length : request.length;
+    if (length !== undefined && length > 0) metadata["dapr-content-length"] = String(length);
+  }
   const { traceparent, tracestate, baggage } = call.trace;
   if (traceparent !== "") {
     metadata["traceparent"] = traceparent;

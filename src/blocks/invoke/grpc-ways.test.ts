@@ -291,6 +291,7 @@ for (const way of ways) {
       assert.equal(seen.get("x-meta"), "2");
       assert.equal(seen.get("dapr-accept"), "*/*");
       assert.equal(seen.get("dapr-content-type"), "text/x");
+      assert.equal(seen.get("dapr-content-length"), "2");
       const bad = await send("fail");
       assert.equal(bad.status, 404);
       assert.match(bad.body, /\[\{"@type":"type\.googleapis\.com/, "as upstream, the type comes first");
