@@ -127,3 +127,33 @@ test("a component is current until its secret is another; a vault that is away c
   secrets.value = "second";
   assert.equal(await components.isCurrent("a"), false);
 });
+
+test("components are listed in the order of their files, whichever came up first", async () => {
+  const { components } = world();
+  await components.loadAll(
+    [resource("c", "state.fake"), resource("v", "secretstores.fake"), withSecret("b"), resource("a", "state.fake")].map(
+      (each) => ({ ...each, secretStore: each.secretStore === "" ? "" : "v" }),
+    ),
+  );
+  assert.deepEqual(
+    components.list().map(({ name }) => name),
+    ["v", "c", "b", "a"],
+  );
+});
+
+test("a component without a name is left out; one without a time limit above zero fails", async () => {
+  const { components, lines } = world();
+  await components.loadAll([resource("", "state.fake")]);
+  assert.deepEqual(components.list(), []);
+  assert.match(lines().join(), /Component of type "state\.fake" is not loaded: it has no metadata\.name/);
+  await assert.rejects(
+    components.loadAll([resource("late", "state.fake", { initTimeoutMs: 0 })]),
+    /: init timeout for component late/,
+  );
+});
+
+test("a secret without the name of a store is left empty", async () => {
+  const { components } = world();
+  await components.loadAll([withSecret("alone", { secretStore: "" })]);
+  assert.equal(components.find("state", "alone")?.properties.get("password"), "");
+});

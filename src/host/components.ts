@@ -156,6 +156,11 @@ export function createComponents(ports: ComponentsPorts): Components {
   }
 
   async function apply(resource: ComponentResource): Promise<boolean> {
+    if (resource.name === "") {
+      // compat: pkg/runtime/processor/components.go leaves it out as well, without a word.
+      log.warn(`Component of type "${resource.type}" is not loaded: it has no metadata.name`);
+      return false;
+    }
     let waiting: readonly ComponentResource[];
     try {
       waiting = await load(resource);
@@ -190,6 +195,13 @@ export function createComponents(ports: ComponentsPorts): Components {
       const results = await Promise.allSettled(resources.filter((resource) => !isSecretStore(resource)).map(apply));
       const failed = results.find((result) => result.status === "rejected");
       if (failed !== undefined) throw failed.reason;
+      // They came up in any order; lists show them in that of their files, secret stores first.
+      for (const { name } of resources.filter((resource) => !isSecretStore(resource))) {
+        const component = loaded.get(name);
+        if (component === undefined) continue;
+        loaded.delete(name);
+        loaded.set(name, component);
+      }
       for (const [store, waiting] of parked) {
         for (const resource of waiting.values()) {
           log.warn(

@@ -68,17 +68,19 @@ export function lacking(driver: Driver, platform: Platform): string | undefined 
     : `"${driver.type}" needs ${missing.join(", ")}, which the ${platform.name} runtime does not give`;
 }
 
-/** Opens a driver within its time limit. A driver that comes up too late is closed again. */
+/** Opens a driver within its time limit, which fails at once when it is 0 or less. A driver that comes up too late is closed again. */
 export async function openWithin(
   driver: Driver,
   properties: ReadonlyMap<string, string>,
   makeContext: (signal: AbortSignal) => DriverContext,
   limit: { readonly clock: Clock; readonly timeoutMs: number; readonly name: string },
 ): Promise<Contracts[Category]> {
+  const tooLate = `init timeout for component ${limit.name}`;
+  if (limit.timeoutMs <= 0) throw new Error(tooLate);
   const abort = new AbortController();
   const timedOut = Promise.withResolvers<never>();
   const cancel = limit.clock.after(limit.timeoutMs, () => {
-    const error = new Error(`context deadline exceeded\ninit timeout for component ${limit.name}`);
+    const error = new Error(`context deadline exceeded\n${tooLate}`);
     abort.abort(error);
     timedOut.reject(error);
   });

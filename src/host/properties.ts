@@ -31,6 +31,8 @@ export async function resolveProperties(resource: ComponentResource, from: Prope
     const store = from.secretStore(resource.secretStore);
     if (store === undefined) {
       from.log.warn(`Component ${resource.name} references a secret store that isn't loaded: ${resource.secretStore}`);
+      // compat: a component that names no store waits for none (pkg/runtime/processor/secret/secret.go).
+      if (resource.secretStore === "") continue;
       return { waitsFor: resource.secretStore };
     }
     try {
