@@ -70,10 +70,9 @@ function socketOf(settings: RedisSettings, reconnectStrategy: (retries: number) 
   return { ...common, tls: true as const, rejectUnauthorized: !insecure, ...(cert !== undefined && { cert, key }) };
 }
 
-const credentials = (username: string, password: string) => ({
-  ...(username !== "" && { username }),
-  ...(password !== "" && { password }),
-});
+/** compat: upstream's client signs in only with a password; a user alone is left out. */
+const credentials = (username: string, password: string) =>
+  password === "" ? {} : { ...(username !== "" && { username }), password };
 
 /** Connects once and asks whether the server is there: rejects when that fails, or when the signal aborts. */
 export async function connectRedis(

@@ -74,13 +74,21 @@ export async function openRedis(
     return Math.min(maxBackoff, minBackoff * (1 + random.fraction() * 2 ** retry));
   }
 
+  /** The server asks for no password: one that is given anyway is no fault. compat: upstream's client signs in as `default` there. */
+  const isOpenToAll = (cause: unknown): boolean =>
+    cause instanceof RedisReplyError && cause.message.startsWith("ERR AUTH <password> called without any password");
+
   /** One attempt, with a limit for the whole of it: the library's own covers only the bare connection. */
   async function dial(signal?: AbortSignal): Promise<RedisClient> {
     const limit = new AbortController();
     const limitMs = settings.dialTimeout + (settings.readTimeout ?? settings.dialTimeout);
     const stopTimer = clock.after(limitMs, () => limit.abort(new Error(`it did not answer within ${limitMs} ms`)));
     try {
-      return await connectRedis(settings, events, signal ? AbortSignal.any([signal, limit.signal]) : limit.signal);
+      const within = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
+      return await connectRedis(settings, events, within).catch((cause) => {
+        if (settings.username !== "" || !isOpenToAll(cause)) throw cause;
+        return connectRedis({ ...settings, password: "" }, events, within);
+      });
     } finally {
       stopTimer();
     }

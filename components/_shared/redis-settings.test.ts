@@ -58,7 +58,7 @@ test("times are milliseconds, and negative ones turn things off", () => {
 test("TLS takes a certificate only with its key", () => {
   assert.equal(read({ clientCert: "c", clientKey: "k" }).tls, undefined);
   assert.deepEqual(read({ enableTLS: "true", clientCert: "c" }).tls, { insecure: false });
-  assert.deepEqual(read({ enableTLS: "y", clientCert: "c", clientKey: "k", insecureSkipTLSVerify: "on" }).tls, {
+  assert.deepEqual(read({ enableTLS: "T", clientCert: "c", clientKey: "k", insecureSkipTLSVerify: "1" }).tls, {
     cert: "c",
     key: "k",
     insecure: true,

@@ -46,6 +46,20 @@ export function milliseconds(fallback: number, help: string): Field<number> {
   return { ...m.duration().default(fallback).help(help), parse: parseMilliseconds };
 }
 
+const goTrue: ReadonlySet<string> = new Set(["1", "t", "T", "TRUE", "true", "True"]);
+const goFalse: ReadonlySet<string> = new Set(["", "0", "f", "F", "FALSE", "false", "False"]);
+
+// compat: common/component/redis/settings.go decodes its flags strictly: `yes` and the like are faults
+function parseFlag(raw: string): boolean {
+  if (goTrue.has(raw)) return true;
+  if (goFalse.has(raw)) return false;
+  throw new Error(`${JSON.stringify(raw)} is neither true nor false`);
+}
+
+function strictFlag(help: string): Field<boolean> {
+  return { ...m.flag().default(false).help(help), parse: parseFlag };
+}
+
 const shared = "Accepted for compatibility: all commands share one connection to each server";
 
 /** Metadata of every component that works on Redis. `minBackoff` is what the category starts with, in milliseconds. */
@@ -57,12 +71,12 @@ export function redisFields(minBackoff: number) {
     redisPassword: m.secret().default("").help("Password of the server"),
     redisDB: m.integer().default(0).help("Number of the database; a cluster has only one"),
     redisType: m.choice("node", "cluster", "sentinel").default("node").help("`cluster` for a Redis Cluster"),
-    failover: m.flag().default(false).help("The hosts are sentinels, which name the server in charge"),
+    failover: strictFlag("The hosts are sentinels, which name the server in charge"),
     sentinelMasterName: m.text().default("").help("Name under which the sentinels watch the server"),
     sentinelUsername: m.text().default("").help("User of the sentinels"),
     sentinelPassword: m.secret().default("").help("Password of the sentinels"),
-    enableTLS: m.flag().default(false).help("Connects over TLS"),
-    insecureSkipTLSVerify: m.flag().default(false).help("Accepts any certificate of the server: for tests only"),
+    enableTLS: strictFlag("Connects over TLS"),
+    insecureSkipTLSVerify: strictFlag("Accepts any certificate of the server: for tests only"),
     clientCert: m.text().default("").help("Certificate that we show, PEM"),
     clientKey: m.secret().default("").help("Its private key, PEM"),
     redisMaxRetries: m

@@ -26,6 +26,8 @@ export interface StateTraits {
   readonly tellsExpiry?: boolean;
   /** Whether a failing operation undoes the whole transaction. Default true. */
   readonly rollsBack?: boolean;
+  /** Whether `<`, `>` and `&` of JSON text are stored as they are instead of escaped. Default false. */
+  readonly plainHtml?: boolean;
   /** Rounds of the model test. Default 40. */
   readonly modelRuns?: number;
 }

@@ -91,6 +91,19 @@ function jsonBytes({ bytes, binary }: StateSet["value"]): Uint8Array {
   return encodeUtf8(JSON.stringify(encodeBase64(bytes)));
 }
 
+const htmlEscape = /\\(?:u003c|u003e|u0026|u2028|u2029|.)/g;
+const backslash = 0x5c;
+
+/**
+ * JSON text without the escapes of `<`, `>`, `&` and the separators of lines.
+ * compat: state/redis/redis.go writes its values without them, other stores with them.
+ */
+function withoutHtmlEscapes(json: Uint8Array): Uint8Array {
+  if (!json.includes(backslash)) return json;
+  const text = decodeUtf8(json).replace(htmlEscape, (found) => (found.length > 2 ? JSON.parse(`"${found}"`) : found));
+  return encodeUtf8(text);
+}
+
 const isBytes = (reply: RedisReply | undefined): reply is Uint8Array => reply instanceof Uint8Array;
 
 /** A store on a connection. A write is one script, so it is atomic together with its time to live, and so are transactions. */
@@ -108,17 +121,18 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stat
     }
     const { value, concurrency, metadata } = request;
     const mark = marks && concurrency === "first-write" ? "0" : "1";
-    const stored = json ? jsonBytes(value) : value.bytes;
+    const plain = value.binary ? value : { bytes: withoutHtmlEscapes(value.bytes), binary: false };
+    const stored = json ? jsonBytes(plain) : plain.bytes;
     return [action("set"), expectedVersion(request), stored, mark, ttlOf(metadata, options.defaultTtl)];
   }
 
   const actionOf = ({ kind, request }: StateOperation): string =>
     kind === "upsert" ? `failed to set key ${request.key}` : `failed to delete ${request.key}`;
 
+  // compat: state/redis/redis.go speaks of a mismatch only when the request has an ETag
   function refusal(operation: StateOperation): DriverError {
-    const { etag, concurrency } = operation.request;
-    const isBare = etag === null || etag === "" || concurrency === "last-write";
-    if (!isBare || concurrency === "first-write") return etagMismatch(actionOf(operation));
+    const { etag } = operation.request;
+    if (etag !== null && etag !== "") return etagMismatch(actionOf(operation));
     const why = "the key was made with first-write, so a write has to name its ETag";
     return new DriverError("failed", `${actionOf(operation)}: ${why}`);
   }

@@ -49,11 +49,30 @@ else {
     lastWriteIgnoresEtag: true,
     rewriteClearsTtl: false,
     tellsExpiry: false,
+    plainHtml: true,
   });
 
   const raw = await createClient({ url: `redis://${address}`, RESP: 2 }).connect();
   raw.unref();
   const hash = async (key: string) => ({ ...(await raw.hGetAll(key)) });
+
+  test("JSON text has no escapes of HTML, and keeps those it needs", async () => {
+    const store = await open({ redisHost: address });
+    const key = `${run}||html`;
+    await store.set(set(key, '"\\u003ca\\u003e\\u0026\\u2028 \\\\u003c \\n"'), signal);
+    assert.deepEqual(await read(store, key), ['"<a>&\u2028 \\\\u003c \\n"', "1"]);
+    const binary = { bytes: new TextEncoder().encode("\\u003c"), binary: true };
+    await store.set(set(key, "", { value: binary }), signal);
+    assert.deepEqual(await read(store, key), ["\\u003c", "2"]);
+    await store.close();
+  });
+
+  test("a password or a user that the server does not ask for is no fault; flags are strict", async () => {
+    await (await open({ redisHost: address, redisPassword: "any" })).close();
+    await (await open({ redisHost: address, redisUsername: "someone" })).close();
+    await assert.rejects(open({ redisHost: address, redisUsername: "someone", redisPassword: "any" }), /WRONGPASS/);
+    await assert.rejects(open({ redisHost: address, enableTLS: "maybe" }), /"maybe" is neither true nor false/);
+  });
 
   test("fields and versions are upstream's", async () => {
     const store = await open({ redisHost: address });
@@ -63,8 +82,9 @@ else {
     await store.set(set(key, "2", { concurrency: "first-write" }), signal);
     assert.deepEqual(await hash(key), { data: "2", version: "2", "first-write": "0" });
     await assert.rejects(store.set(set(key, "3"), signal), { kind: "failed", message: /^failed to set key .*\|\|k: / });
+    await assert.rejects(store.set(set(key, "3", { concurrency: "first-write" }), signal), { kind: "failed" });
     await assert.rejects(store.set(set(key, "3", { concurrency: "last-write", etag: "2" }), signal), {
-      kind: "failed",
+      kind: "etagMismatch",
     });
     await assert.rejects(store.set(set(key, "3", { etag: "1" }), signal), {
       kind: "etagMismatch",
