@@ -238,6 +238,13 @@ test("faults have upstream's words and exit codes", () => {
     [[id, "--log-level=loud"], "Failed to parse flags: invalid value for --log-level: loud", 1],
     [[], "Fatal error from runtime: parameter app-id cannot be empty", 1],
     [[id, "--mode=swarm"], "Fatal error from runtime: invalid mode: swarm", 1],
+    [[id, "--scheduler-job-streams=0"], "Fatal error from runtime: must define at least 1 scheduler stream, got 0", 1],
+    [[id, "--control-plane-trust-domain="], "Fatal error from runtime: control plane trust domain is required", 1],
+    [
+      [id, "--control-plane-trust-domain=A/b"],
+      "Fatal error from runtime: invalid control plane trust domain: trust domain characters are limited to lowercase letters, numbers, dots, dashes, and underscores",
+      1,
+    ],
     [
       [id, "--metrics-port=x"],
       'Fatal error from runtime: failed to parse metrics port: strconv.Atoi: parsing "x": invalid syntax',

@@ -112,6 +112,19 @@ function modeOf(raw: string): Options["mode"] {
   throw new ConfigError("options", `invalid mode: ${raw}`);
 }
 
+/** compat: the rules of a SPIFFE trust domain, in upstream's words (pkg/security/security.go). */
+function trustDomain(name: string): string {
+  if (name === "") throw new ConfigError("options", "control plane trust domain is required");
+  if (/^[a-z0-9._-]+$/.test(name)) return name;
+  const rule = "trust domain characters are limited to lowercase letters, numbers, dots, dashes, and underscores";
+  throw new ConfigError("options", `invalid control plane trust domain: ${rule}`);
+}
+
+function jobStreams(count: number): number {
+  if (count > 0) return count;
+  throw new ConfigError("options", `must define at least 1 scheduler stream, got ${count}`);
+}
+
 function logLevel(raw: string): OptionsLogLevel {
   const found = logLevels.find((level) => level === raw.toLowerCase());
   if (found === undefined) throw new ConfigError("flags", `invalid value for --log-level: ${raw}`);
@@ -199,9 +212,11 @@ function assemble(parsed: Parsed, env: Environment): Options {
     allowedOrigins: addresses(values["allowed-origins"]),
     enableMtls: values["enable-mtls"],
     controlPlaneAddress: values["control-plane-address"],
-    controlPlaneTrustDomain: changed.has("control-plane-trust-domain")
-      ? values["control-plane-trust-domain"]
-      : (environment.controlPlaneTrustDomain ?? values["control-plane-trust-domain"]),
+    controlPlaneTrustDomain: trustDomain(
+      changed.has("control-plane-trust-domain")
+        ? values["control-plane-trust-domain"]
+        : (environment.controlPlaneTrustDomain ?? values["control-plane-trust-domain"]),
+    ),
     controlPlaneNamespace: changed.has("control-plane-namespace")
       ? values["control-plane-namespace"]
       : (environment.controlPlaneNamespace ?? values["control-plane-namespace"]),
@@ -210,7 +225,7 @@ function assemble(parsed: Parsed, env: Environment): Options {
     placementAddresses: addresses(values["placement-host-address"]),
     actorsDisseminateTimeoutMs: disseminateMs,
     schedulerAddresses: addresses(schedulers),
-    schedulerJobStreams: values["scheduler-job-streams"],
+    schedulerJobStreams: jobStreams(values["scheduler-job-streams"]),
     disableKubernetesSecretStore: values["disable-builtin-k8s-secret-store"],
   };
 }

@@ -109,6 +109,14 @@ test("types of pluggable components are known while their sockets are there", as
   ]);
 });
 
+test("a document that is no block of fields is no resource, and is told", async () => {
+  const fix = "begin with apiVersion, kind and metadata";
+  assert.deepEqual(await check({ "r/a.yaml": "- a\n", "r/b.yaml": "hello\n" }), [
+    `error r/a.yaml:1: must be a block of fields, not a list; ${fix}`,
+    `error r/b.yaml:1: must be a block of fields, not a single value; ${fix}`,
+  ]);
+});
+
 test("what is no block or list is told in few words", async () => {
   const found = await check({ "r/a.yaml": `${head("Component", "one")}spec: ${"x".repeat(500)}\n` });
   assert.deepEqual(found, [

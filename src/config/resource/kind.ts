@@ -86,8 +86,15 @@ export function documentType(document: SourceDocument): { readonly kind: string;
   return { kind: text("kind"), apiVersion: text("apiversion") };
 }
 
+function noBlock({ file, line, value }: SourceDocument): Finding {
+  const message = `must be a block of fields, not ${Array.isArray(value) ? "a list" : "a single value"}`;
+  return { severity: "error", file, line, path: "", message, fix: "begin with apiVersion, kind and metadata" };
+}
+
 /** Reads one document. One that is of no kind of ours gives nothing, as upstream ignores it. */
 export function decodeResource(document: SourceDocument): DecodedResource {
+  if (typeof document.value !== "object" || Array.isArray(document.value))
+    return { resource: null, findings: [noBlock(document)] };
   const { kind, apiVersion } = documentType(document);
   const decode = decoders[`${apiVersion} ${kind}`];
   if (!decode) return { resource: null, findings: [] };
