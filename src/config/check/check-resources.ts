@@ -9,7 +9,7 @@ import { readEnvironment } from "../env.ts";
 import type { Finding } from "../finding.ts";
 import { type ReadManifests, readManifestFile, readManifests } from "../read-manifests.ts";
 import { configurationSchema } from "../resource/configuration.ts";
-import { decodeResource, documentType, knownKinds, type Resource } from "../resource/kind.ts";
+import { decodeResource, documentType, hasFields, knownKinds, type Resource } from "../resource/kind.ts";
 import { policyFaults } from "../resource/workflow-access-policy.ts";
 import { checkAccessControl, checkDefaultAction } from "./check-access-control.ts";
 import { checkComponent, type DriverLookup } from "./check-component.ts";
@@ -70,6 +70,7 @@ async function read(files: Files, path: string): Promise<ReadManifests> {
 }
 
 function checkKind(document: SourceDocument, find: Find): void {
+  if (!hasFields(document)) return;
   const kinds = knownKinds();
   const { kind, apiVersion } = documentType(document);
   const versions = kinds.get(kind);

@@ -86,6 +86,11 @@ export function documentType(document: SourceDocument): { readonly kind: string;
   return { kind: text("kind"), apiVersion: text("apiversion") };
 }
 
+/** Whether a document is a block of fields at all, and not a list or a single value. */
+export function hasFields({ value }: SourceDocument): boolean {
+  return typeof value === "object" && !Array.isArray(value);
+}
+
 function noBlock({ file, line, value }: SourceDocument): Finding {
   const message = `must be a block of fields, not ${Array.isArray(value) ? "a list" : "a single value"}`;
   return { severity: "error", file, line, path: "", message, fix: "begin with apiVersion, kind and metadata" };
@@ -93,8 +98,7 @@ function noBlock({ file, line, value }: SourceDocument): Finding {
 
 /** Reads one document. One that is of no kind of ours gives nothing, as upstream ignores it. */
 export function decodeResource(document: SourceDocument): DecodedResource {
-  if (typeof document.value !== "object" || Array.isArray(document.value))
-    return { resource: null, findings: [noBlock(document)] };
+  if (!hasFields(document)) return { resource: null, findings: [noBlock(document)] };
   const { kind, apiVersion } = documentType(document);
   const decode = decoders[`${apiVersion} ${kind}`];
   if (!decode) return { resource: null, findings: [] };
