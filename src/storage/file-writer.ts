@@ -3,7 +3,7 @@ import type { SqlDatabase } from "../platform/types.ts";
 import { describeConnection } from "./open-database.ts";
 import type { StorageDescription } from "./storage.ts";
 import { isBusy, isIoError } from "./storage-error.ts";
-import type { Outcome, Transaction } from "./transaction.ts";
+import type { Outcome, PlainStep, Transaction } from "./transaction.ts";
 import { bytesInLog, failedOutcome, runTransaction } from "./transaction.ts";
 
 /** What a writer needs beside its connection. */
@@ -41,6 +41,13 @@ const MAX_PAUSE_MS = 20;
 
 function block(ms: number): void {
   if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/** The only statement of a group, where nothing about its outcome could ask for undoing it. */
+function loneStep(group: readonly Unit[]): PlainStep | undefined {
+  const [unit] = group;
+  const step = group.length === 1 && unit?.steps.length === 1 ? unit.steps[0] : undefined;
+  return step?.returning === false && step.least === 0 && step.most === Number.POSITIVE_INFINITY ? step : undefined;
 }
 
 /**
@@ -107,6 +114,8 @@ export class FileWriter {
     let group = this.#uncommitted;
     if (group === undefined) {
       group = this.#takeGroup();
+      const step = this.#options.wal ? loneStep(group) : undefined;
+      if (step !== undefined) return this.#commitStatement(group, step);
       try {
         this.#db.run("BEGIN IMMEDIATE", []);
       } catch (cause) {
@@ -125,12 +134,30 @@ export class FileWriter {
       return this.#notCommitted(group, cause);
     }
     this.#uncommitted = undefined;
+    this.#answerAll(group);
+    return true;
+  }
+
+  /** As `#commitNext` for a statement alone, which is a transaction by itself: four fifths of the time with BEGIN and COMMIT. */
+  #commitStatement(group: readonly Unit[], { sql, params }: PlainStep): boolean {
+    const unit = group[0] as Unit;
+    try {
+      block(this.#options.syncDelayMs);
+      unit.batch.outcomes[unit.index] = { kind: "done", results: [this.#db.run(sql, params).changes] };
+    } catch (cause) {
+      return this.#notCommitted(group, cause);
+    }
+    this.#answerAll(group);
+    return true;
+  }
+
+  /** The group is on disk. */
+  #answerAll(group: readonly Unit[]): void {
     for (const unit of group) {
       this.#bytesInLog += bytesInLog(unit.steps, unit.batch.outcomes[unit.index]);
       this.#answer(unit);
     }
     if (this.#options.wal && this.#bytesInLog >= CHECKPOINT_BYTES) this.#checkpoint();
-    return true;
   }
 
   #takeGroup(): Unit[] {

@@ -53,6 +53,17 @@ for (const [name, host] of [
       assert.equal(storage.get("SELECT v FROM kv WHERE k = 'none'", []), undefined);
     }));
 
+  test(`${name}: a statement alone that fails changes nothing, and those behind it go on`, () =>
+    withStorage(async (storage) => {
+      const add = (keys: string): Promise<unknown> =>
+        storage.write([{ sql: "INSERT INTO kv (k, v) SELECT value, 1 FROM json_each(?)", params: [keys] }]);
+      await add('["a"]');
+      await assert.rejects(add('["b", "a"]'), StorageError.is);
+      assert.deepEqual(storage.all("SELECT k FROM kv", []), [{ k: "a" }]);
+      await add('["b", "c"]');
+      assert.equal(storage.all("SELECT k FROM kv", []).length, 3);
+    }));
+
   test(`${name}: the writer that runs has a log, full synchronisation and its own thread`, () =>
     withStorage(async (storage) => {
       const { journalMode, synchronous, threaded } = await storage.describe();
