@@ -72,6 +72,9 @@ function world() {
     context: ({ name }) => ({ name }) as DriverContext,
     expand: (properties) => new Map([...properties].map(([name, value]) => [name, value.replace("{n}", "7")])),
     guard: (_category, _resource, instance) => instance,
+    onLoaded({ name }) {
+      if (name === "refused") throw new Error("not this one");
+    },
     onChanged: ({ name }) => void events.push(`changed ${name} ${components.find("state", name) !== undefined}`),
   });
   return { components, secrets, events: () => events.splice(0), lines: () => lines.splice(0) };
@@ -156,4 +159,11 @@ test("a secret without the name of a store is left empty", async () => {
   const { components } = world();
   await components.loadAll([withSecret("alone", { secretStore: "" })]);
   assert.equal(components.find("state", "alone")?.properties.get("password"), "");
+});
+
+test("what is refused when it has come up is closed, and told as a failure to start", async () => {
+  const { components, events } = world();
+  const what = "\\[INIT_COMPONENT_FAILURE\\]: initialization error occurred for refused \\(state\\.fake/v1\\): ";
+  await assert.rejects(components.apply(resource("refused", "state.fake")), new RegExp(`${what}${what}not this one`));
+  assert.deepEqual(events(), ["open refused", "close refused"]);
 });

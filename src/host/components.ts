@@ -110,7 +110,7 @@ export function createComponents(ports: ComponentsPorts): Components {
       await ports.onLoaded?.(component);
     } catch (error) {
       await instance.close();
-      throw error;
+      throw new InitError("init", entity, error instanceof Error ? error.message : String(error));
     }
     loaded.set(resource.name, component);
     given.set(resource.name, resolved);
