@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { deathNote } from "./test-runs.ts";
+import { deathNote, isOwnFault } from "./test-runs.ts";
 
 const finished = { code: 1, seconds: 245.6, isLate: false, output: "" };
 
@@ -27,4 +27,12 @@ test("a runner that took too long is told of so", () => {
     deathNote("bun", { ...finished, signal: "SIGTERM", isLate: true, output: "x" }),
     /^bun was killed by SIGTERM after 246 s, because it took longer than \d+ s, .*\nx\n$/,
   );
+});
+
+test("only a crash of Deno itself is tried again: neither a failed test, nor a hang, nor another runtime", () => {
+  assert.ok(isOwnFault("deno", { signal: "SIGSEGV", isLate: false }));
+  assert.ok(!isOwnFault("deno", { isLate: false }));
+  assert.ok(!isOwnFault("deno", { signal: "SIGTERM", isLate: true }));
+  assert.ok(!isOwnFault("deno", { signal: "SIGKILL", isLate: false }));
+  assert.ok(!isOwnFault("bun", { signal: "SIGSEGV", isLate: false }));
 });
