@@ -19,6 +19,8 @@ Measures: ${measures.map((measure) => measure.name).join(", ")}
   --warmup S        seconds before that                                     [2]
   --settle S        idle seconds before memory is read                      [5]
   --quiet S         wait at most so long for an idle machine               [10]
+  --patience N      times that a turn is taken again when the host took
+                    more than a tenth of the machine from it          [2]
   --json FILE       also write every sample
 Environment: DAPRD_PATH adds upstream's daprd as a column.
 Exit code: 0 when every limit holds, 1 otherwise; limits against daprd count only where it runs.`;
@@ -32,6 +34,7 @@ const { values, positionals } = parseArgs({
     warmup: { type: "string", default: "2" },
     settle: { type: "string", default: "5" },
     quiet: { type: "string", default: "10" },
+    patience: { type: "string", default: "2" },
     json: { type: "string" },
     help: { type: "boolean", default: false },
   },
@@ -56,7 +59,7 @@ function refuse(message: string): never {
   process.exit(2);
 }
 
-function count(name: "rounds" | "duration" | "warmup" | "settle" | "quiet", least: number): number {
+function count(name: "rounds" | "duration" | "warmup" | "settle" | "quiet" | "patience", least: number): number {
   const value = Number(values[name]);
   if (values[name] !== "" && Number.isFinite(value) && value >= least) return value;
   return refuse(`--${name} wants a number from ${least} on, not "${values[name]}"`);
@@ -84,6 +87,7 @@ const bench: Bench = {
   duration,
   warmup,
   settle,
+  patience: Math.floor(count("patience", 0)),
   folder: (name) => join(scratch, `${name}-${folders++}`),
   say: (line) => console.error(`  ${line}`),
 };

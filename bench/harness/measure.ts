@@ -1,3 +1,4 @@
+import { countStolen } from "../proc/machine-load.ts";
 import type { EchoApp } from "./echo-app.ts";
 import type { Figure, Sample } from "./figure.ts";
 import type { Subject } from "./subject.ts";
@@ -12,6 +13,8 @@ export interface Bench {
   readonly warmup: number;
   /** Seconds to stay idle before memory is read. */
   readonly settle: number;
+  /** How often a turn is taken again when the machine's host took too much of it. */
+  readonly patience: number;
   /** A new folder for files of one start. */
   folder(name: string): string;
   /** A line for whoever waits. */
@@ -34,6 +37,22 @@ export const defineMeasure = (measure: Measure): Measure => measure;
 /** One turn of a participant: gives one sample for each of the measure's figures. */
 export type Turn = () => Promise<readonly Sample[]>;
 
+/** A turn of which the host took more than this share for others tells of the host. */
+const stolenLimit = 0.1;
+
+/** The turn with the least taken by the host of as many as patience allows; the first that is within the limit is the last. */
+const takeTurn = async (bench: Bench, turn: Turn): Promise<{ samples: readonly Sample[]; stolen: number }> => {
+  let best: { samples: readonly Sample[]; stolen: number } | undefined;
+  for (let again = 0; again <= bench.patience; again++) {
+    const count = countStolen();
+    const samples = await turn();
+    const stolen = count();
+    if (best === undefined || stolen < best.stolen) best = { samples, stolen };
+    if (stolen <= stolenLimit) break;
+  }
+  return best as { samples: readonly Sample[]; stolen: number };
+};
+
 /** Lets the participants take turns, all of them in each round; gives per participant the samples per figure. */
 export const takeTurns = async <Name extends string>(
   bench: Bench,
@@ -42,8 +61,9 @@ export const takeTurns = async <Name extends string>(
   const collected: Partial<Record<Name, Sample[][]>> = {};
   for (let round = 1; round <= bench.rounds; round++) {
     for (const name of Object.keys(turns) as Name[]) {
-      const samples = await (turns[name] as Turn)();
-      bench.say(`round ${round}, ${name}: ${samples.map((sample) => Number(sample.value.toPrecision(4))).join(", ")}`);
+      const { samples, stolen } = await takeTurn(bench, turns[name] as Turn);
+      const figures = samples.map((sample) => Number(sample.value.toPrecision(4))).join(", ");
+      bench.say(`round ${round}, ${name}: ${figures} (the host took ${(stolen * 100).toFixed(0)} %)`);
       const columns = (collected[name] ??= samples.map(() => []));
       samples.forEach((sample, figure) => columns[figure]?.push(sample));
     }

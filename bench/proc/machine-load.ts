@@ -4,7 +4,16 @@ import { cpus } from "node:os";
 const readTicks = () => {
   const fields = (readFileSync("/proc/stat", "latin1").split("\n")[0] as string).split(/\s+/).slice(1, 9).map(Number);
   const idle = (fields[3] as number) + (fields[4] as number);
-  return { all: fields.reduce((sum, ticks) => sum + ticks, 0), idle };
+  return { all: fields.reduce((sum, ticks) => sum + ticks, 0), idle, stolen: fields[7] as number };
+};
+
+/** Starts counting; the function it gives tells which share of the machine's time since went to other machines of the same host. */
+export const countStolen = (): (() => number) => {
+  const before = readTicks();
+  return () => {
+    const after = readTicks();
+    return (after.stolen - before.stolen) / Math.max(1, after.all - before.all);
+  };
 };
 
 const ticksPerSecond = 100;
