@@ -3,7 +3,7 @@ import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/g
 import { type GrpcPart, grpcPart } from "./part.ts";
 
 /** Name of the standard health service. */
-export const healthService = "grpc.health.v1.Health";
+export const healthService = Health.typeName;
 
 export interface HealthSource {
   /** Names of the services that are served. */
