@@ -3,8 +3,9 @@ import type { Sidecar } from "./subject.ts";
 
 /** Events in the hands of an app that has not answered them. */
 export interface HeldEvents {
-  /** Delivery ids are this text and eight digits that count from 0. */
+  /** Delivery ids are this text and eight digits that count from `first`. */
   readonly prefix: string;
+  readonly first: number;
   close(): void;
 }
 
@@ -48,26 +49,26 @@ export const holdEvents = async (sidecar: Sidecar, topic: string, count: number)
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
   stream.write(Buffer.concat([head, message]));
-  const all = Promise.withResolvers<string>();
-  let prefix = "";
+  const all = Promise.withResolvers<void>();
+  let id: RegExpExecArray | null = null;
   let rest: Buffer = Buffer.alloc(0);
   // The first message says that the subscription is there.
   let left = count + 1;
   stream.on("data", (chunk: Buffer) => {
-    if (prefix === "")
-      prefix = /dapr-delivery-id[^0-9a-f]+([0-9a-f-]{36}-)\d{8}/.exec(chunk.toString("latin1"))?.[1] ?? "";
+    id ??= /dapr-delivery-id[^0-9a-f]+([0-9a-f-]{36}-)(\d{8})/.exec(chunk.toString("latin1"));
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
       rest = rest.subarray(5 + rest.readUInt32BE(1));
       left -= 1;
     }
-    if (left === 0) all.resolve(prefix);
+    if (left === 0) all.resolve();
   });
   stream.on("error", all.reject);
   stream.on("end", () => all.reject(new Error(`The stream ended with ${left} events missing`)));
   const late = setTimeout(() => all.reject(new Error(`${left} of ${count} events did not come within 30 s`)), 30_000);
   try {
-    return { prefix: await all.promise, close: () => session.destroy() };
+    await all.promise;
+    return { prefix: id?.[1] ?? "", first: Number(id?.[2]), close: () => session.destroy() };
   } finally {
     clearTimeout(late);
   }

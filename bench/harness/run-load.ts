@@ -12,6 +12,9 @@ export interface LoadRequest {
   readonly body?: string;
   readonly size?: number;
   readonly headers?: readonly string[];
+  /** Where the counter starts, and where it wraps. */
+  readonly first?: number;
+  readonly keys?: number;
   readonly watch?: readonly number[];
 }
 
@@ -29,6 +32,8 @@ export const runLoad = async (request: LoadRequest, warmup: number, duration: nu
     ...(request.method === undefined ? [] : [["--method", request.method]]),
     ...(request.body === undefined ? [] : [["--body", request.body]]),
     ...(request.size === undefined ? [] : [["--size", String(request.size)]]),
+    ...(request.first === undefined ? [] : [["--first", String(request.first)]]),
+    ...(request.keys === undefined ? [] : [["--keys", String(request.keys)]]),
     ...(request.headers ?? []).map((header) => ["--header", header]),
     ...(request.watch ?? []).map((pid) => ["--watch", String(pid)]),
   ].flat();

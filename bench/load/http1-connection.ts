@@ -4,10 +4,16 @@ import { createStamp, encodeHttp1Request, type RequestShape } from "../wire/http
 import type { Connection, OnAnswer, OpenConnection } from "./connection.ts";
 
 /** Opens keep-alive connections that send the same preallocated request, one at a time each. */
-export const createHttp1Opener = (shape: RequestShape, port: number, keys: number, inbox: Inbox): OpenConnection => {
+export const createHttp1Opener = (
+  shape: RequestShape,
+  port: number,
+  keys: number,
+  inbox: Inbox,
+  first = 0,
+): OpenConnection => {
   const request = pin(encodeHttp1Request(shape));
   const size = request.bytes.length;
-  const stamp = createStamp(request.bytes, keys);
+  const stamp = createStamp(request.bytes, keys, first);
   return (onAnswer: OnAnswer): Connection => {
     const fd = connectTcp(shape.host.split(":")[0] as string, port);
     if (fd < 0) throw new Error(`Connecting to "${shape.host}" failed: nobody listens there`);

@@ -19,6 +19,7 @@ const help = `Usage: bun bench/load/main.ts --url http://127.0.0.1:PORT/path [op
   --body-base64 TEXT   body as bytes
   --header "N: V"      one more header, repeatable
   --keys N             where the counter wraps                               [100000]
+  --first N            where the counter starts, HTTP only                       [0]
   --watch PID          also read CPU and memory of this process, repeatable
   --json               print one line of JSON`;
 
@@ -37,6 +38,7 @@ const { values } = parseArgs({
     "body-base64": { type: "string" },
     header: { type: "string", multiple: true, default: [] },
     keys: { type: "string", default: "100000" },
+    first: { type: "string", default: "0" },
     watch: { type: "string", multiple: true, default: [] },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -106,7 +108,11 @@ const rate = count("rate", values.rate);
 const keys = count("keys", values.keys);
 const streams = values.streams === undefined ? (rate > 0 ? 1000 : 1) : count("streams", values.streams);
 const inbox = createInbox();
-const opener = grpc ? createGrpcOpener(shape, port, keys, streams, inbox) : createHttp1Opener(shape, port, keys, inbox);
+const first = count("first", values.first);
+if (grpc && first > 0) throw new Error(`Reading --first failed: "${values.first}" is for HTTP only`);
+const opener = grpc
+  ? createGrpcOpener(shape, port, keys, streams, inbox)
+  : createHttp1Opener(shape, port, keys, inbox, first);
 const result = drive(
   {
     connections: count("connections", values.connections),

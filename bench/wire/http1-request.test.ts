@@ -16,3 +16,13 @@ test("a request carries its length, and counters of path and body count up toget
     assert.equal(text(bytes), expected(String(turn % 12).padStart(8, "0")));
   }
 });
+
+test("a counter starts where it is told, and wraps to 0", () => {
+  const bytes = new TextEncoder().encode(reserveCounters("{seq}"));
+  const stamp = createStamp(bytes, 102, 100);
+  const seen = [0, 1, 2].map(() => {
+    stamp();
+    return new TextDecoder().decode(bytes);
+  });
+  assert.deepEqual(seen, ["00000100", "00000101", "00000000"]);
+});

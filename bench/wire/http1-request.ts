@@ -26,12 +26,12 @@ export const encodeHttp1Request = (shape: RequestShape): Uint8Array => {
   return bytes;
 };
 
-/** Writes a counter that wraps at `keys` into every reserved place of the bytes, in place. */
-export const createStamp = (bytes: Uint8Array, keys: number): (() => void) => {
+/** Writes a counter from `first` that wraps at `keys` into every reserved place of the bytes, in place. */
+export const createStamp = (bytes: Uint8Array, keys: number, first = 0): (() => void) => {
   const places: number[] = [];
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = text.indexOf(digits); at >= 0; at = text.indexOf(digits, at + digits.length)) places.push(at);
-  let next = 0;
+  let next = first;
   return () => {
     if (places.length === 0) return;
     let rest = next;
