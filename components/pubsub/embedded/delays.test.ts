@@ -75,5 +75,5 @@ test("delays: a wish that cannot be read is refused, and nothing is kept", async
         DriverError.is(error) && error.kind === "badMetadata" && error.message.includes(Object.keys(metadata)[0]!),
     );
   await app.close();
-  assert.equal(await countRows(world, "pubsub_message"), 0);
+  assert.equal(await countRows(world, "pubsub_message", "topic >= 0"), 0);
 });

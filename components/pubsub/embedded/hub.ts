@@ -5,13 +5,14 @@ import { createAcks } from "./acks.ts";
 import type { BackOff } from "./back-off.ts";
 import { Consumer } from "./consumer.ts";
 import { createDelays } from "./delays.ts";
-import { createInbox, scheduleInboxSweep } from "./inbox.ts";
+import { createInbox } from "./inbox.ts";
+import { scheduleInboxSweep } from "./inbox-sweep.ts";
 import { createOwner, memberStep } from "./owner.ts";
 import { createPublication, type HubMessage, type Publication } from "./publication.ts";
 import { createRecent } from "./recent.ts";
 import { scheduleSweep } from "./sweep.ts";
 import { createTopics } from "./topics.ts";
-import { createTrim, isRetained, trimStep } from "./trim.ts";
+import { createTrim, isRetained, trimSteps } from "./trim.ts";
 import { createWake, PEERS_KNOWN_MS } from "./wake.ts";
 
 /** Settings of a file in one process; the component that opens it first decides. */
@@ -234,7 +235,7 @@ function createShared(
     const sql = "SELECT id FROM pubsub_group WHERE topic = ? AND name = ?";
     const isKnown = storage.get(sql, [topic, groupName]) !== undefined;
     // What the other groups are done with is no news for a new one, unless the topic retains it.
-    const trimming = isKnown || isRetained(storage, topic) ? [] : [trimStep(topic, { limit: -1 })];
+    const trimming = isKnown || isRetained(storage, topic) ? [] : trimSteps(topic, { limit: -1 });
     await storage.write([
       ...trimming,
       {

@@ -39,7 +39,7 @@ test("keys: messages of a key come one after the other and in order, over all me
     await new Promise((resolve) => setTimeout(resolve, 5));
   for (const key of ["a", "b", "c"]) assert.deepEqual(seen.get(key), each, key);
   for (const app of apps) await app.close();
-  assert.equal(await countRows(world, "pubsub_message"), 0);
+  assert.equal(await countRows(world, "pubsub_message", "topic >= 0"), 0);
 });
 
 test("keys: a message that comes again holds up its key, and nothing else", async () => {
@@ -138,5 +138,5 @@ test("keys: an acknowledgement of an earlier attempt of the same process is refu
   assert.equal(await countRows(world, "pubsub_delivery"), 1);
   gates[1]!.resolve("ack");
   await stopped.close();
-  assert.equal(await countRows(world, "pubsub_message"), 0);
+  assert.equal(await countRows(world, "pubsub_message", "topic >= 0"), 0);
 });

@@ -87,6 +87,16 @@ export function numberedPublishStep(message: StoredMessage): Step {
 /** Behind the steps that publish several messages: answers the number of the last one. The others have the numbers before it. */
 export const lastNumberStep: Step = { sql: "SELECT last_insert_rowid() AS seq", params: [], returning: true };
 
+/**
+ * Has to be in front of each step that removes messages, in its transaction: a number is never given twice, not even after its
+ * message is gone, because cursors rely on it. Puts the row that is no message behind the last one.
+ */
+export const keepNumbersStep: Step = {
+  sql: `UPDATE pubsub_message SET seq = (SELECT max(seq) + 1 FROM pubsub_message)
+    WHERE topic = -1 AND seq < (SELECT max(seq) FROM pubsub_message)`,
+  params: [],
+};
+
 /** Keeps a message back until `dueAt`. */
 export function delayStep(message: StoredMessage, dueAt: number): Step {
   const { topic, expiresAt, key, contentType, metadata, data } = message;

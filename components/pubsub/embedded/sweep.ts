@@ -2,7 +2,8 @@ import type { Clock } from "../../../src/kit/clock.ts";
 import type { SqlValue } from "../../../src/platform/types.ts";
 import type { Step, Storage } from "../../../src/storage/storage.ts";
 import { SEEN_EVERY_MS } from "./owner.ts";
-import { trimStep } from "./trim.ts";
+import { keepNumbersStep } from "./statements.ts";
+import { trimSteps } from "./trim.ts";
 
 export interface SweepPorts {
   readonly storage: Pick<Storage, "all" | "get" | "write">;
@@ -26,9 +27,9 @@ const unreadSql = `DELETE FROM pubsub_message WHERE seq IN (
 const singleSql = `DELETE FROM pubsub_message WHERE seq IN (
   SELECT seq FROM pubsub_message WHERE topic = 0 AND seq NOT IN (SELECT seq FROM pubsub_delivery) LIMIT ${CHUNK})`;
 
-async function repeat(storage: Pick<Storage, "write">, step: Step): Promise<void> {
+async function repeat(storage: Pick<Storage, "write">, steps: readonly [Step, Step]): Promise<void> {
   for (;;) {
-    const [result] = await storage.write([step]);
+    const [, result] = await storage.write(steps);
     if ((result?.changes ?? 0) < CHUNK) return;
   }
 }
@@ -66,11 +67,11 @@ async function sweepTopics(storage: SweepPorts["storage"], now: number): Promise
   for (const { id, retain_ms: ms, retain_bytes: bytes } of topics) {
     const topic = Number(id);
     const bounds = { limit: CHUNK };
-    if (ms === null && bytes === null) await repeat(storage, trimStep(topic, bounds));
-    if (ms !== null) await repeat(storage, trimStep(topic, { ...bounds, before: now - Number(ms) }));
+    if (ms === null && bytes === null) await repeat(storage, trimSteps(topic, bounds));
+    if (ms !== null) await repeat(storage, trimSteps(topic, { ...bounds, before: now - Number(ms) }));
     if (bytes === null) continue;
     const upTo = await beyondSize(storage, topic, Number(bytes));
-    if (upTo > 0) await repeat(storage, trimStep(topic, { ...bounds, upTo }));
+    if (upTo > 0) await repeat(storage, trimSteps(topic, { ...bounds, upTo }));
   }
 }
 
@@ -92,7 +93,7 @@ async function sweepUnread({ storage, unread }: Omit<SweepPorts, "failed">, now:
     const upTo = Number(surplus?.["seq"] ?? 0);
     const before = now - unread.ttlMs;
     if (upTo === 0 && Number(oldest["published_at"]) >= before) continue;
-    await repeat(storage, { sql: unreadSql, params: [topic, before, upTo, topic] });
+    await repeat(storage, [keepNumbersStep, { sql: unreadSql, params: [topic, before, upTo, topic] }]);
   }
 }
 
@@ -105,9 +106,9 @@ export async function sweepOnce(ports: Omit<SweepPorts, "failed">): Promise<void
   const now = clock.now();
   const has = (sql: string, params: readonly SqlValue[]): boolean => storage.get(sql, params) !== undefined;
   if (has("SELECT 1 FROM pubsub_message WHERE expires_at <= ? LIMIT 1", [now]))
-    await repeat(storage, { sql: expiredSql, params: [now] });
+    await repeat(storage, [keepNumbersStep, { sql: expiredSql, params: [now] }]);
   if (has("SELECT 1 FROM pubsub_message WHERE topic = 0 LIMIT 1", []))
-    await repeat(storage, { sql: singleSql, params: [] });
+    await repeat(storage, [keepNumbersStep, { sql: singleSql, params: [] }]);
   await sweepTopics(storage, now);
   await sweepUnread(ports, now);
   const gone = now - 3 * SEEN_EVERY_MS;

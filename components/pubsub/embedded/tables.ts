@@ -10,6 +10,9 @@ import type { Schema } from "../../../src/storage/storage.ts";
  * retains it. An owner is a running process; what it holds is taken over when its lease is over, and an acknowledgement
  * counts only from the owner, with the epoch and attempt, that the row has. Topic 0 has no groups: its messages are there for
  * single deliveries, and go with them. A delayed message is in a table of its own, and gets its number when it is due.
+ *
+ * A message gets the number behind that of the last row. The one row of topic -1 is no message: it stays, so that the highest
+ * number is never forgotten (see `keepNumbersStep`).
  */
 export const brokerSchema: Schema = {
   owner: "pubsub.embedded",
@@ -90,6 +93,29 @@ export const brokerSchema: Schema = {
         "DROP TABLE pubsub_member",
         `CREATE TABLE pubsub_member (
           topic INTEGER NOT NULL, owner INTEGER NOT NULL, grp INTEGER NOT NULL, PRIMARY KEY (topic, owner, grp)) WITHOUT ROWID`,
+      ],
+    },
+    {
+      version: 4,
+      statements: [
+        // AUTOINCREMENT writes one page more with each message.
+        `CREATE TABLE pubsub_message_4 (
+          seq INTEGER PRIMARY KEY, topic INTEGER NOT NULL, published_at INTEGER NOT NULL, expires_at INTEGER,
+          size INTEGER NOT NULL, key TEXT, origin INTEGER, origin_group TEXT,
+          content_type TEXT NOT NULL, metadata TEXT NOT NULL, data BLOB NOT NULL)`,
+        `INSERT INTO pubsub_message_4
+          (seq, topic, published_at, expires_at, size, key, origin, origin_group, content_type, metadata, data)
+          SELECT seq, topic, published_at, expires_at, size, key, origin, origin_group, content_type, metadata, data
+          FROM pubsub_message`,
+        `INSERT INTO pubsub_message_4 (seq, topic, published_at, size, content_type, metadata, data)
+          SELECT max(given, last + (last > 0)), -1, 0, 0, '', '', x'' FROM (SELECT
+            coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'pubsub_message'), 0) AS given,
+            coalesce((SELECT max(seq) FROM pubsub_message), 0) AS last)`,
+        "DROP TABLE pubsub_message",
+        "ALTER TABLE pubsub_message_4 RENAME TO pubsub_message",
+        "CREATE INDEX pubsub_message_topic ON pubsub_message (topic, seq, published_at, size)",
+        "CREATE INDEX pubsub_message_expiry ON pubsub_message (expires_at) WHERE expires_at IS NOT NULL",
+        "CREATE INDEX pubsub_message_origin ON pubsub_message (origin, topic) WHERE origin IS NOT NULL",
       ],
     },
   ],

@@ -4,7 +4,7 @@ import type { Clock } from "../../../src/kit/clock.ts";
 import type { SqlRow } from "../../../src/platform/types.ts";
 import type { Step, Storage } from "../../../src/storage/storage.ts";
 import { SEEN_EVERY_MS } from "./owner.ts";
-import { promoteAllStep } from "./statements.ts";
+import { keepNumbersStep, promoteAllStep } from "./statements.ts";
 
 export interface TopicAdminPorts {
   readonly storage: Pick<Storage, "get" | "all" | "write">;
@@ -106,6 +106,7 @@ export function createTopicAdmin({ storage, clock, changed }: TopicAdminPorts): 
             SELECT origin, +?, expires_at, size, key, content_type, metadata, data FROM pubsub_message WHERE seq = +?`,
           params: [clock.now(), seq],
         },
+        keepNumbersStep,
         { sql: "DELETE FROM pubsub_message WHERE seq = +?", params: [seq], expect: 1 },
       ];
     const id = Number(group["id"]);
@@ -166,7 +167,7 @@ export function createTopicAdmin({ storage, clock, changed }: TopicAdminPorts): 
         [id, "offset" in from ? from.offset : from.time],
       )?.["seq"];
       // Nothing is that late: only what is published from now on.
-      const newest = "SELECT coalesce(max(seq), 0) AS seq FROM sqlite_sequence WHERE name = 'pubsub_message'";
+      const newest = "SELECT max(seq) AS seq FROM pubsub_message";
       const cursor =
         first === null || first === undefined ? Number(storage.get(newest, [])?.["seq"] ?? 0) : Number(first) - 1;
       await storage.write([
@@ -209,7 +210,8 @@ export function createTopicAdmin({ storage, clock, changed }: TopicAdminPorts): 
       const id = topicId(topic);
       let count = 0;
       for (;;) {
-        const [messages, delayed] = await storage.write([
+        const [, messages, delayed] = await storage.write([
+          keepNumbersStep,
           {
             sql: "DELETE FROM pubsub_message WHERE seq IN (SELECT seq FROM pubsub_message WHERE topic = +? LIMIT +?)",
             params: [id, CHUNK],

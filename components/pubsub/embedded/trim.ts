@@ -1,5 +1,6 @@
 import type { Clock } from "../../../src/kit/clock.ts";
 import type { Step, Storage } from "../../../src/storage/storage.ts";
+import { keepNumbersStep } from "./statements.ts";
 
 /** Removes messages that all groups of their topic are done with, soon after they are. */
 export interface Trim {
@@ -19,35 +20,41 @@ const REST = 20;
 const REST_THOROUGH = 200;
 
 /** Removes up to `limit` messages that all groups of the topic are done with, published before `before` and with numbers up to `upTo`. */
-export function trimStep(
+export function trimSteps(
   topic: number,
   bounds: { readonly limit: number; readonly before?: number; readonly upTo?: number },
-): Step {
+): [Step, Step] {
   const { limit, before = Number.MAX_SAFE_INTEGER, upTo = Number.MAX_SAFE_INTEGER } = bounds;
-  return {
-    sql: `DELETE FROM pubsub_message WHERE seq IN (
-      SELECT seq FROM pubsub_message WHERE topic = +? AND published_at < +? AND seq <= +?
-        AND seq <= (SELECT min(cursor) FROM pubsub_group WHERE topic = +?)
-        AND seq NOT IN (SELECT seq FROM pubsub_delivery WHERE grp IN (SELECT id FROM pubsub_group WHERE topic = +?))
-      ORDER BY seq LIMIT +?)`,
-    params: [topic, before, upTo, topic, topic, limit],
-  };
+  return [
+    keepNumbersStep,
+    {
+      sql: `DELETE FROM pubsub_message WHERE seq IN (
+        SELECT seq FROM pubsub_message WHERE topic = +? AND published_at < +? AND seq <= +?
+          AND seq <= (SELECT min(cursor) FROM pubsub_group WHERE topic = +?)
+          AND seq NOT IN (SELECT seq FROM pubsub_delivery WHERE grp IN (SELECT id FROM pubsub_group WHERE topic = +?))
+        ORDER BY seq LIMIT +?)`,
+      params: [topic, before, upTo, topic, topic, limit],
+    },
+  ];
 }
 
 /**
  * Removes up to `limit` messages before the first one that some group of the topic is not done with. Where thousands are out it
- * takes a fraction of the time of `trimStep`, and leaves little to it.
+ * takes a fraction of the time of `trimSteps`, and leaves little to it.
  */
-function trimFrontStep(topic: number, limit: number): Step {
-  return {
-    sql: `DELETE FROM pubsub_message WHERE seq IN (
-      SELECT seq FROM pubsub_message WHERE topic = +?
-        AND seq <= (SELECT min(cursor) FROM pubsub_group WHERE topic = +?)
-        AND seq < (SELECT coalesce(min(seq), ${Number.MAX_SAFE_INTEGER}) FROM pubsub_delivery
-          WHERE grp IN (SELECT id FROM pubsub_group WHERE topic = +?))
-      ORDER BY seq LIMIT +?)`,
-    params: [topic, topic, topic, limit],
-  };
+function trimFrontSteps(topic: number, limit: number): [Step, Step] {
+  return [
+    keepNumbersStep,
+    {
+      sql: `DELETE FROM pubsub_message WHERE seq IN (
+        SELECT seq FROM pubsub_message WHERE topic = +?
+          AND seq <= (SELECT min(cursor) FROM pubsub_group WHERE topic = +?)
+          AND seq < (SELECT coalesce(min(seq), ${Number.MAX_SAFE_INTEGER}) FROM pubsub_delivery
+            WHERE grp IN (SELECT id FROM pubsub_group WHERE topic = +?))
+        ORDER BY seq LIMIT +?)`,
+      params: [topic, topic, topic, limit],
+    },
+  ];
 }
 
 /** True: the topic keeps what its groups are done with. */
@@ -69,22 +76,22 @@ export function createTrim(ports: {
   const thorough = new Map<number, number>();
   let isStopped = false;
 
-  async function repeat(step: Step): Promise<void> {
+  async function repeat(steps: readonly [Step, Step]): Promise<void> {
     for (;;) {
-      const [result] = await storage.write([step]);
+      const [, result] = await storage.write(steps);
       if ((result?.changes ?? 0) < CHUNK) return;
     }
   }
   async function now(topic: number): Promise<void> {
-    if (!isRetained(storage, topic)) await repeat(trimStep(topic, { limit: CHUNK }));
+    if (!isRetained(storage, topic)) await repeat(trimSteps(topic, { limit: CHUNK }));
   }
   async function trim(topic: number): Promise<void> {
     if (isRetained(storage, topic)) return;
-    await repeat(trimFrontStep(topic, CHUNK));
+    await repeat(trimFrontSteps(topic, CHUNK));
     const began = clock.monotonic();
     // What is left now is found by the sweep at the latest.
     if (began < (thorough.get(topic) ?? 0)) return;
-    await repeat(trimStep(topic, { limit: CHUNK }));
+    await repeat(trimSteps(topic, { limit: CHUNK }));
     const ended = clock.monotonic();
     thorough.set(topic, ended + (ended - began) * REST_THOROUGH);
   }
