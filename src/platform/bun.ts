@@ -1,7 +1,8 @@
 import { edenGC, heapSize } from "bun:jsc";
 import { createFiles } from "./_node/files.ts";
 import { serveBunHttp } from "./_node/http-bun.ts";
-import { createBunHttp2 } from "./_node/http2-bun.ts";
+import { createHttp2 } from "./_node/http2.ts";
+import { createBunBind, createBunDial } from "./_node/http2-bun.ts";
 import { lookupHost } from "./_node/lookup.ts";
 import { createProcessControl } from "./_node/process.ts";
 import { openBunSqlite } from "./_node/sqlite-bun.ts";
@@ -22,7 +23,7 @@ export function createBunPlatform(): Platform {
     clock: createSystemClock((timer) => (timer as NodeJS.Timeout).unref()),
     random: createSystemRandom(),
     serveHttp: (listen, handle) => serveBunHttp(listen, handle, tookBytes),
-    ...createBunHttp2(tookBytes),
+    ...createHttp2(createBunDial(tookBytes), createBunBind(tookBytes)),
     storageThread: startBunStorageThread,
     sqlite: openBunSqlite,
     files: createFiles(),

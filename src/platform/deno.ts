@@ -1,7 +1,6 @@
 import { createFiles } from "./_node/files.ts";
 import { serveDenoHttp } from "./_node/http-deno.ts";
-import { connectHttp2 } from "./_node/http2-client.ts";
-import { serveHttp2 } from "./_node/http2-server.ts";
+import { createHttp2 } from "./_node/http2.ts";
 import { lookupHost } from "./_node/lookup.ts";
 import { createProcessControl } from "./_node/process.ts";
 import { openNodeSqlite } from "./_node/sqlite-node.ts";
@@ -27,8 +26,7 @@ export function createDenoPlatform(): Platform {
     clock: createSystemClock(unref),
     random: createSystemRandom(),
     serveHttp: serveDenoHttp,
-    serveHttp2,
-    connectHttp2,
+    ...createHttp2(),
     storageThread: () => startWebThread(new URL("../storage/writer-thread.ts", import.meta.url)),
     sqlite: openNodeSqlite,
     files: createFiles(),

@@ -1,7 +1,6 @@
 import { createFiles } from "./_node/files.ts";
 import { serveNodeHttp } from "./_node/http-node.ts";
-import { connectHttp2 } from "./_node/http2-client.ts";
-import { serveHttp2 } from "./_node/http2-server.ts";
+import { createHttp2 } from "./_node/http2.ts";
 import { lookupHost } from "./_node/lookup.ts";
 import { createProcessControl } from "./_node/process.ts";
 import { openNodeSqlite } from "./_node/sqlite-node.ts";
@@ -20,8 +19,7 @@ export function createNodePlatform(): Platform {
     clock: createSystemClock((timer) => (timer as NodeJS.Timeout).unref()),
     random: createSystemRandom(),
     serveHttp: serveNodeHttp,
-    serveHttp2,
-    connectHttp2,
+    ...createHttp2(),
     storageThread: () => startNodeThread(new URL("../storage/writer-thread.ts", import.meta.url)),
     sqlite: openNodeSqlite,
     files: createFiles(),

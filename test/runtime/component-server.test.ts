@@ -129,19 +129,15 @@ test("served state: queries, limits of transactions, and values of both kinds", 
 });
 
 let brokers = 0;
-// portable: in one of six runs the exchange of events over Deno's HTTP/2 stopped for good; README says so.
-if (platform.name === "deno")
-  test("served pubsub.embedded", { skip: "events of a served component are not dependable on Deno" }, silent);
-else
-  pubsubConformance(
-    "served pubsub.embedded",
-    () => {
-      const path = `${data}/broker${brokers++}.db`;
-      const served = serve("pubsub.embedded", { path });
-      return { open: async (appId, settings = {}) => (await served).open<PubSub>("pubsub", appId, settings) };
-    },
-    { retention: true, ordered: { concurrencyMode: "single" } },
-  );
+pubsubConformance(
+  "served pubsub.embedded",
+  () => {
+    const path = `${data}/broker${brokers++}.db`;
+    const served = serve("pubsub.embedded", { path });
+    return { open: async (appId, settings = {}) => (await served).open<PubSub>("pubsub", appId, settings) };
+  },
+  { retention: true, ordered: { concurrencyMode: "single" } },
+);
 
 test("served pubsub: what the host refuses comes again, and goes to another host when the first one leaves", async () => {
   const { open } = await serve("pubsub.embedded", {

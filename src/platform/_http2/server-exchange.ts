@@ -3,33 +3,46 @@ import { errorCode } from "./frame.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import type { Http2Stream, StreamEvents } from "./stream.ts";
 
+/** Who is at the other end of a connection. */
+export interface Peer {
+  readonly remoteAddress: string;
+  /** In DER; absent without TLS or without a certificate. */
+  readonly peerCertificate?: Uint8Array | undefined;
+}
+
 type ResponseHeaders = HeaderList & { readonly ":status": string };
 
 /** A stream of a server's connection as the contract has it. */
 export class ServerExchange implements ServerStream {
   readonly headers: HeaderList;
-  readonly remoteAddress: string;
   onData: ((chunk: Uint8Array) => void) | null = null;
   onEnd: ((trailers: HeaderList) => void) | null = null;
   onReset: ((code: number) => void) | null = null;
   onDrain: (() => void) | null = null;
   readonly #stream: Http2Stream;
   readonly #writer: FrameWriter;
+  readonly #peer: Peer;
   /** Response headers that are not sent yet, so that a bare `end` in the same turn makes one frame of both. */
   #held: ResponseHeaders | null = null;
   #responded = false;
   #ended = false;
 
-  constructor(stream: Http2Stream, headers: HeaderList, writer: FrameWriter, remoteAddress: string) {
+  constructor(stream: Http2Stream, headers: HeaderList, writer: FrameWriter, peer: Peer) {
     this.#stream = stream;
     this.#writer = writer;
     this.headers = headers;
-    this.remoteAddress = remoteAddress;
+    this.#peer = peer;
     stream.events = new ExchangeEvents(this);
   }
 
   get path(): string {
     return (this.headers[":path"] as string | undefined) ?? "";
+  }
+  get remoteAddress(): string {
+    return this.#peer.remoteAddress;
+  }
+  get peerCertificate(): Uint8Array | undefined {
+    return this.#peer.peerCertificate;
   }
   get method(): string {
     return (this.headers[":method"] as string | undefined) ?? "";

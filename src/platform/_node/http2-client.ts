@@ -1,159 +1,121 @@
-import type { ClientHttp2Session, OutgoingHttpHeaders } from "node:http2";
-import type { Socket } from "node:net";
+import { ClientExchange, type ClientLink } from "../_http2/client-exchange.ts";
+import { errorCode } from "../_http2/frame.ts";
+import type { HuffmanTable } from "../_http2/huffman.ts";
+import { Http2Session } from "../_http2/session.ts";
 import { refuseStream } from "../_http2/stream-error.ts";
+import type { Wire, WireEvents } from "../_http2/wire.ts";
 import type { Http2Client, Http2Connect } from "../types.ts";
-import { type ClientConnection, Http2ClientStream } from "./http2-client-stream.ts";
-import { createKick } from "./http2-kick.ts";
-import { sessionMemoryMb, streamWindow, unlimited, widenConnection } from "./http2-limits.ts";
 
-/** Notices a peer that vanished without a word. */
-const keepAliveMs = 30_000;
 const defaultConnectTimeoutMs = 20_000;
-const limits = { maxSessionMemory: sessionMemoryMb, maxSessionInvalidFrames: unlimited };
 
-interface Connection extends ClientConnection {
-  readonly session: ClientHttp2Session;
-  /** Takes no new streams: it is closed, or the peer asked to go. */
-  draining: boolean;
+/** What a socket tells while and after it is dialled. */
+export interface DialEvents extends WireEvents {
+  /** It is established, with TLS if that was asked for. */
+  onOpen(wire: Wire): void;
 }
 
-/** Loaded with the first connection: on Bun it is a good part of the time to start. */
-const net = () => process.getBuiltinModule("node:net");
+/** Opens a socket; gives what cuts it, or gives it up while it is not open. */
+export type Dial = (options: Http2Connect, events: DialEvents) => () => void;
 
-function openSocket(options: Http2Connect): Socket {
-  if (options.tls === undefined) {
-    return options.path === undefined
-      ? net().connect({ host: options.host, port: options.port, noDelay: true })
-      : net().connect({ path: options.path });
-  }
-  const { ca, key, cert, servername, insecure, verifyPeer } = options.tls;
-  // portable: an IP address as server name is refused by Bun, and RFC 6066 forbids it anyway.
-  const name = servername ?? (net().isIP(options.host) === 0 ? options.host : undefined);
-  return process.getBuiltinModule("node:tls").connect({
-    ...(options.path === undefined ? { host: options.host, port: options.port } : { path: options.path }),
-    ca,
-    key,
-    cert,
-    ...(name === undefined ? {} : { servername: name }),
-    ALPNProtocols: ["h2"],
-    minVersion: "TLSv1.2",
-    rejectUnauthorized: !insecure,
-    ...(verifyPeer === undefined
-      ? {}
-      : {
-          checkServerIdentity(_host: string, certificate: { readonly raw?: Uint8Array }) {
-            try {
-              verifyPeer(certificate.raw ?? new Uint8Array());
-              return undefined;
-            } catch (error) {
-              return error as Error;
-            }
-          },
-        }),
-  });
+interface Link extends ClientLink {
+  /** Resolves when the socket is gone. */
+  readonly gone: Promise<void>;
 }
 
 /**
  * A client of one HTTP/2 server. It dials on the first request, again after a loss, and anew when the peer asks to go (open streams
  * finish on the old connection). `close` cuts what is open.
  */
-export function connectHttp2(options: Http2Connect): Http2Client {
+export function createHttp2Client(options: Http2Connect, dial: Dial, huffman: () => HuffmanTable): Http2Client {
   if (options.tls?.insecure && options.tls.verifyPeer)
     throw new Error("connecting with HTTP/2 failed: insecure and verifyPeer exclude each other");
-  const connections = new Set<Connection>();
-  let current: Connection | null = null;
+  const links = new Set<Link>();
+  let current: Link | null = null;
   let closed = false;
+  const host = options.path === undefined ? options.host : "localhost";
+  const usualPort = options.tls === undefined ? 80 : 443;
+  const port = options.path === undefined && options.port !== usualPort ? `:${options.port}` : "";
+  const scheme = options.tls === undefined ? "http" : "https";
+  const authority = `${host.includes(":") ? `[${host}]` : host}${port}`;
+  const defaults = { ":method": "GET", ":scheme": scheme, ":authority": authority, ":path": "/" };
   const place = options.path ?? `${options.host}:${options.port}`;
 
-  function dial(): Connection {
-    for (const old of connections) if (old.session.destroyed && old.streams.size === 0) connections.delete(old);
-    const http2 = process.getBuiltinModule("node:http2");
+  function open(): Link {
+    let wire: Wire | undefined;
+    const gone = Promise.withResolvers<void>();
     const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
-    const scheme = options.tls === undefined ? "http" : "https";
-    const host = options.path === undefined ? options.host : "localhost";
-    const session = http2.connect(`${scheme}://${net().isIP(host) === 6 ? `[${host}]` : host}:${options.port || 80}`, {
-      createConnection: () => openSocket(options),
-      settings: { enablePush: false, initialWindowSize: streamWindow },
-      ...limits,
+    const session = new Http2Session({
+      role: "client",
+      huffman: huffman(),
+      defaults,
+      transport: {
+        write: (bytes) => wire?.write(bytes) ?? 0,
+        end() {
+          clearTimeout(timer);
+          if (wire === undefined) cut();
+          else wire.end();
+        },
+      },
+      onGoaway: () => leave(),
     });
-    const connection: Connection = {
-      session,
-      open: (headers, waitForTrailers) =>
-        session.request(headers as OutgoingHttpHeaders, { endStream: false, waitForTrailers }),
-      streams: new Set(),
-      kick: createKick(session, (answered) => session.settings({ enablePush: false }, answered)),
-      ready: false,
-      draining: false,
-      failure: undefined,
-      lastStream: undefined,
+    const link: Link = { session, isReady: false, gone: gone.promise };
+    const leave = (): void => {
+      if (current === link) current = null;
     };
-    const leave = () => {
-      connection.draining = true;
-      if (current === connection) current = null;
-    };
-    const gone = () => {
+    const lose = (error?: Error): void => {
       clearTimeout(timer);
       leave();
-      connections.delete(connection);
-      for (const stream of connection.streams) stream.lost(connection.failure);
+      links.delete(link);
+      session.lost(error);
+      gone.resolve();
     };
-    const timer = setTimeout(() => {
-      connection.failure = new Error(`connecting to "${place}" took longer than ${timeoutMs} ms`);
-      session.destroy(connection.failure);
-      gone();
-    }, timeoutMs);
-    session.once("connect", (_session, socket) => {
-      clearTimeout(timer);
-      connection.ready = true;
-      widenConnection(session);
-      (socket as Socket | undefined)?.setKeepAlive?.(true, keepAliveMs);
+    const timer = setTimeout(
+      () => lose(new Error(`connecting to "${place}" took longer than ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    const cut = dial(options, {
+      onOpen(opened) {
+        if (session.isClosed) return opened.destroy();
+        clearTimeout(timer);
+        wire = opened;
+        link.isReady = true;
+        session.drained();
+      },
+      onData(chunk) {
+        session.receive(chunk);
+        if (session.isClosed) leave();
+      },
+      onDrain: () => session.drained(),
+      onClose(error) {
+        if (error === undefined || link.isReady) lose(error);
+        else lose(new Error(`connecting to "${place}" failed: ${error.message}`, { cause: error }));
+      },
     });
-    session.on("goaway", (_code: number, lastStream: number) => {
-      connection.lastStream = lastStream;
-      leave();
-    });
-    session.on("error", (error: Error) => {
-      connection.failure ??= connection.ready
-        ? error
-        : new Error(`connecting to "${place}" failed: ${error.message}`, { cause: error });
-      leave();
-    });
-    session.on("close", gone);
-    connections.add(connection);
-    return connection;
+    links.add(link);
+    return link;
   }
 
   return {
     request(headers, handlers) {
       if (closed) return refuseStream(handlers);
-      if (current === null || current.session.destroyed || current.session.closed) current = dial();
-      return new Http2ClientStream(headers, current, handlers);
+      if (current === null || current.session.isClosed || current.session.isDraining) current = open();
+      return new ClientExchange(headers, current, handlers);
     },
     get openStreams() {
       let count = 0;
-      for (const connection of connections) count += connection.streams.size;
+      for (const { session } of links) count += session.openStreams;
       return count;
     },
     get connected() {
-      return current?.ready === true && !current.session.destroyed;
+      return current?.isReady === true && !current.session.isClosed;
     },
     async close() {
       closed = true;
       current = null;
       const reason = new Error("the client was closed");
-      for (const { streams } of connections) for (const stream of streams) stream.cut(reason);
-      // The resets leave before their connections end.
-      await new Promise((resolve) => setImmediate(resolve));
-      const ends = [...connections].map(
-        ({ session }) =>
-          new Promise<void>((resolve) => {
-            // portable: a session that TLS tore down never tells of its close in Node.
-            if (session.destroyed) return resolve();
-            session.once("close", () => resolve());
-            session.destroy();
-          }),
-      );
-      await Promise.all(ends);
+      const all = [...links];
+      for (const { session } of all) session.fail(errorCode.noError, reason);
+      await Promise.all(all.filter((link) => link.isReady).map((link) => link.gone));
     },
   };
 }
