@@ -31,19 +31,15 @@ export interface EventIdentity {
   readonly source: string;
   readonly id: string;
 }
-/** An acknowledgement as steps for somebody else's transaction. */
-export interface Acknowledgement {
-  readonly steps: readonly Step[];
-  /** What it means that a step did not meet its expectation: the delivery is another process's now, or the inbox has the event. */
-  fault(step: number): "lost" | "known";
-}
 /** A delivery of an embedded broker while it is in the handler. */
 export interface EmbeddedDelivery {
   readonly storage: Storage;
   /** The inbox: whether an earlier transaction of the consumer group has acknowledged this event. */
   isKnown(event: EventIdentity): boolean;
-  /** The steps that acknowledge the delivery, if it is still this process's own, and enter the event into the inbox, if it is new. */
-  acknowledge(event: EventIdentity): Acknowledgement;
+  /** Adds the steps that acknowledge the delivery, if it is still this process's own, and enter the event into the inbox, if it is new. */
+  acknowledge(event: EventIdentity, steps: Step[]): void;
+  /** What it means that the first of these steps or a later one did not meet its expectation: the delivery is another process's now, or the inbox has the event. */
+  fault(step: number): "lost" | "known";
   /** The steps are on disk: what the handler answers has no meaning any more. */
   acknowledged(): void;
 }

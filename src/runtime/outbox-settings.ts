@@ -34,8 +34,8 @@ export function createOutboxSettings(components: Pick<Components, "find" | "list
     of(storeName: string): OutboxSettings | undefined {
       const component = components.find("state", storeName);
       if (component === undefined) return undefined;
-      const found = known.get(component) ?? { settings: settingsOf(component) };
-      known.set(component, found);
+      let found = known.get(component);
+      if (found === undefined) known.set(component, (found = { settings: settingsOf(component) }));
       return found.settings;
     },
     /** Names of the stores that have one. */

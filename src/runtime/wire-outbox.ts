@@ -4,17 +4,16 @@ import { writeOutboxEvent } from "../blocks/pubsub/outbox-event.ts";
 import type { Broker } from "../blocks/pubsub/ports.ts";
 import type { PubSub } from "../blocks/pubsub/pubsub.ts";
 import type { PublishOperation } from "../blocks/state/model.ts";
-import type { Accompaniment, OutboxEvent } from "../blocks/state/ports.ts";
+import type { AccompaniedTransaction, Accompaniment, OutboxEvent } from "../blocks/state/ports.ts";
 import { isSameDatabase } from "../driver/companion.ts";
-import type { PreparedPublish } from "../driver/pubsub.ts";
 import type { StateOperation } from "../driver/state.ts";
-import { fail } from "../errors/error.ts";
+import { type ApiError, fail } from "../errors/error.ts";
 import { encodeUtf8 } from "../kit/bytes.ts";
 import { type Call, zeroTraceparent } from "../kit/call.ts";
 import type { Clock } from "../kit/clock.ts";
 import { encodeGoJson } from "../kit/go-json.ts";
 import type { Random } from "../kit/random.ts";
-import { commitJointly } from "./joint-commit.ts";
+import { JointCommit, KnownEvent } from "./joint-commit.ts";
 import type { AllOutboxSettings, OutboxSettings } from "./outbox-settings.ts";
 
 export interface OutboxPorts {
@@ -38,6 +37,7 @@ export function brokerOf(pubsub: PubSub, name: string): Broker {
   return found;
 }
 
+const noMetadata: Readonly<Record<string, string>> = Object.freeze({});
 const marker = encodeUtf8('"0"');
 
 /** The row by which a relay sees that a transaction was committed. compat: its key has no prefix. */
@@ -50,6 +50,11 @@ function dataOf({ content }: PublishOperation, contentType: string): Uint8Array 
   if (content.kind !== "json") return content.bytes;
   const isText = typeof content.value === "string" && !/json/i.test(contentType);
   return encodeUtf8(isText ? String(content.value) : encodeGoJson(content.value, { sortKeys: true }));
+}
+
+/** The refusal of a transaction that would need two commits. */
+function apart(storeName: string, what: string): ApiError {
+  return fail("stateNotOneDatabase", { store: storeName, what });
 }
 
 /** Joins the transactions of state stores to brokers: outboxes, publishes, acknowledgements of deliveries. */
@@ -88,24 +93,16 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
 
   /** The event of one upsert under an id of its own. */
   function write(id: string, event: OutboxEvent, pubsubName: string, topic: string, { trace }: Call): Uint8Array {
-    return writeOutboxEvent({
-      data: event.data,
-      contentType: event.contentType,
-      attributes: event.attributes,
-      id,
-      source: appId,
-      pubsubName,
-      topic,
-      traceparent: trace.traceparent === zeroTraceparent ? "" : trace.traceparent,
-      tracestate: trace.tracestate,
-      time: now(),
-    });
+    const traceparent = trace.traceparent === zeroTraceparent ? "" : trace.traceparent;
+    const about = { id, source: appId, pubsubName, topic, traceparent, tracestate: trace.tracestate, time: now() };
+    return writeOutboxEvent(event, about);
   }
   const newId = (): string => `outbox-${random.uuid()}`;
 
   function prepareEvent(event: OutboxEvent, { publishTopic: topic }: OutboxSettings, broker: Broker, call: Call) {
     const data = write(newId(), event, broker.name, topic, call);
-    return ports.pubsub().publisher.prepare(broker, { topic, data, contentType: "", metadata: {}, isRaw: true }, call);
+    const message = { topic, data, contentType: "", metadata: noMetadata, isRaw: true };
+    return ports.pubsub().publisher.prepare(broker, message, call);
   }
 
   /** Publishes before the transaction on the internal topic; answers the operation that lets the relay see the commit. */
@@ -114,15 +111,25 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
     const id = newId();
     const broker = brokerOf(pubsub, settings.outboxPubsub);
     const topic = internalTopic(namespace, appId, settings.publishTopic);
-    const message = { topic, data: write(id, event, broker.name, "", call), contentType: "", metadata: {} };
+    const message = { topic, data: write(id, event, broker.name, "", call), contentType: "", metadata: noMetadata };
     await pubsub.publisher.forward(broker, message, call.signal);
     return markerOf(id);
   }
 
-  /** The failure of an outbox; an event that could not be made leaves its transaction undone. */
-  function outboxFailure(cause: unknown): never {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw fail("pubsubOutbox", { appId, reason }, { cause });
+  /** Adds the publishes among the operations; their brokers have to be in the database of the store. */
+  async function addPublishes(
+    joint: JointCommit | undefined,
+    { store, publishes }: AccompaniedTransaction,
+    call: Call,
+  ): Promise<void> {
+    for (const publish of publishes) {
+      const name = publish.metadata["pubsubName"] ?? "";
+      if (name === "") throw fail("pubsubNameEmpty", { pubsub: name, metadata: publish.metadata });
+      const broker = ports.pubsub().broker(name, null);
+      if (joint === undefined || !isSameDatabase(broker.pubsub.embedded?.storage, joint.storage))
+        throw apart(store.name, `a publish on pubsub ${name}`);
+      joint.add(await preparePublish(publish, call, broker));
+    }
   }
 
   return {
@@ -130,48 +137,46 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
 
     async transact(transaction, call) {
       const { store, metadata, events, publishes, deliveryId } = transaction;
-      const pubsub = ports.pubsub();
-      const { name: storeName, store: driver } = store;
-      const database = driver.transactWith === undefined ? undefined : driver.embedded;
-      const isJoined = (broker: Broker | undefined): broker is Broker =>
-        isSameDatabase(broker?.pubsub.embedded?.storage, database);
-      const refuse = (what: string) => fail("stateNotOneDatabase", { store: storeName, what });
-
-      const delivery = deliveryId === undefined ? undefined : heldDelivery(storeName, deliveryId);
-      if (delivery !== undefined && !isSameDatabase(delivery.embedded?.storage, database))
-        throw refuse(`the acknowledgement of pubsub ${delivery.pubsubName}`);
-      const settings = events.length === 0 ? undefined : outboxes.of(storeName);
-      const target = settings && pubsub.find(settings.publishPubsub);
-      const prepared: PreparedPublish[] = [];
-      for (const publish of publishes) {
-        const name = publish.metadata["pubsubName"] ?? "";
-        if (name === "") throw fail("pubsubNameEmpty", { pubsub: name, metadata: publish.metadata });
-        const broker = pubsub.broker(name, null);
-        if (!isJoined(broker)) throw refuse(`a publish on pubsub ${name}`);
-        prepared.push(await preparePublish(publish, call, broker));
-      }
+      const { name, store: driver } = store;
+      const storage = driver.transactWith === undefined ? undefined : driver.embedded;
+      const delivery = deliveryId === undefined ? undefined : heldDelivery(name, deliveryId);
+      if (delivery !== undefined && !isSameDatabase(delivery.embedded?.storage, storage))
+        throw apart(name, `the acknowledgement of pubsub ${delivery.pubsubName}`);
+      const joint = storage === undefined ? undefined : new JointCommit(name, storage, delivery);
+      if (publishes.length > 0) await addPublishes(joint, transaction, call);
       let { operations } = transaction;
-      if (settings !== undefined && isJoined(target)) {
-        try {
-          for (const event of events) {
-            const ready = prepareEvent(event, settings, target, call);
-            prepared.push(ready instanceof Promise ? await ready : ready);
-          }
-        } catch (cause) {
-          outboxFailure(cause);
-        }
-      } else if (settings !== undefined) {
+      const settings = events.length === 0 ? undefined : outboxes.of(name);
+      if (settings !== undefined) {
+        const target = ports.pubsub().find(settings.publishPubsub);
         // Half of it would be committed by itself.
-        if (delivery !== undefined || prepared.length > 0)
-          throw refuse(`the outbox on pubsub ${settings.publishPubsub}`);
-        const announced = Promise.all(events.map((event) => announce(event, settings, call)));
-        operations = [...operations, ...(await announced.catch(outboxFailure))];
+        const isApart = !isSameDatabase(target?.pubsub.embedded?.storage, storage);
+        if (isApart && (delivery !== undefined || publishes.length > 0))
+          throw apart(name, `the outbox on pubsub ${settings.publishPubsub}`);
+        try {
+          if (joint === undefined || target === undefined || isApart)
+            operations = [
+              ...operations,
+              ...(await Promise.all(events.map((event) => announce(event, settings, call)))),
+            ];
+          else
+            for (const event of events) {
+              const ready = prepareEvent(event, settings, target, call);
+              joint.add(ready instanceof Promise ? await ready : ready);
+            }
+        } catch (cause) {
+          const reason = cause instanceof Error ? cause.message : String(cause);
+          throw fail("pubsubOutbox", { appId, reason }, { cause });
+        }
       }
-      if (database === undefined || (prepared.length === 0 && delivery === undefined))
-        return driver.transact?.(operations, metadata, call.signal);
-      await commitJointly({ storeName, storage: database, publishes: prepared, delivery }, (companion) =>
-        driver.transactWith?.(companion, operations, metadata, call.signal),
-      );
+      const signal = store.signal ?? call.signal;
+      if (joint === undefined || joint.steps.length === 0) return driver.transact?.(operations, metadata, signal);
+      try {
+        await driver.transactWith?.(joint, operations, metadata, signal);
+      } catch (error) {
+        if (error instanceof KnownEvent) return;
+        throw error;
+      }
+      joint.written();
     },
   };
 }

@@ -8,7 +8,7 @@ import { createDelays } from "./delays.ts";
 import { createInbox } from "./inbox.ts";
 import { scheduleInboxSweep } from "./inbox-sweep.ts";
 import { createOwner, memberStep } from "./owner.ts";
-import { createPublication, type HubMessage, type Publication } from "./publication.ts";
+import { type HubMessage, Publication } from "./publication.ts";
 import { createRecent } from "./recent.ts";
 import { scheduleSweep } from "./sweep.ts";
 import { createTopics } from "./topics.ts";
@@ -57,6 +57,7 @@ interface Shared {
 
 const NAME = "pubsub.embedded";
 const WATCH_MS = 1000;
+const nobody: readonly Consumer[] = Object.freeze([]);
 const RECENT_BYTES = 2 * 1024 * 1024;
 
 /** The hub of the file, made by the first who asks. The tables exist. */
@@ -156,7 +157,7 @@ function createShared(
   const publishing = {
     recent,
     now: () => clock.now(),
-    consumers: (topic: number): readonly Consumer[] => byTopic.get(topic) ?? [],
+    consumers: (topic: number): readonly Consumer[] => byTopic.get(topic) ?? nobody,
     written(topic: number, hasDelayed: boolean): void {
       if (hasDelayed) delays.look();
       wake.notify(topic);
@@ -196,34 +197,33 @@ function createShared(
     return () => cancel();
   }
 
-  const publication = (topic: number, messages: readonly HubMessage[], origin?: number): Publication =>
-    createPublication(publishing, topic, messages, origin);
-
   async function prepareLater(
     topic: number | Promise<number>,
     messages: readonly HubMessage[],
     origin: HubMessage["origin"],
   ): Promise<Publication> {
-    return publication(await topic, messages, origin === undefined ? undefined : await topics.id(origin.topic));
+    const id = await topic;
+    const from = origin === undefined ? undefined : await topics.id(origin.topic);
+    return new Publication(publishing, id, messages, from);
   }
 
   function prepare(topicName: string, messages: readonly HubMessage[]): Publication | Promise<Publication> {
     const origin = messages[0]?.origin;
     const topic = topics.id(topicName);
     return typeof topic === "number" && origin === undefined
-      ? publication(topic, messages)
+      ? new Publication(publishing, topic, messages)
       : prepareLater(topic, messages, origin);
   }
 
   async function publish(topicName: string, messages: readonly HubMessage[]): Promise<void> {
     if (messages.length === 0) return;
     const prepared = prepare(topicName, messages);
-    const { steps, submitted, numbered, written } = prepared instanceof Promise ? await prepared : prepared;
-    const writing = storage.write(steps);
-    submitted();
+    const publication = prepared instanceof Promise ? await prepared : prepared;
+    const writing = storage.write(publication.steps);
+    publication.submitted();
     // The claim was written behind: it is told of the messages before it is told to read them.
-    numbered(await writing);
-    written();
+    publication.numbered(await writing);
+    publication.written();
   }
 
   async function retain(topicName: string, ms: number | undefined, bytes: number | undefined): Promise<void> {

@@ -1,7 +1,7 @@
-import type { Acknowledgement, EmbeddedDelivery, EventIdentity } from "../../../src/driver/pubsub.ts";
+import type { EmbeddedDelivery, EventIdentity } from "../../../src/driver/pubsub.ts";
 import type { Clock } from "../../../src/kit/clock.ts";
 import type { Schema, Step, Storage } from "../../../src/storage/storage.ts";
-import { ackStep, type Fence, promoteStep } from "./statements.ts";
+import { type Fence, ownAckStep, promoteStep } from "./statements.ts";
 
 /**
  * The inbox: events whose acknowledgement was committed together with what their app wrote. It belongs to the consumer group, so
@@ -77,24 +77,24 @@ class InboxDelivery implements EmbeddedDelivery {
     return isUsed && storage.get(knownSql, [group, id, source]) !== undefined;
   }
 
-  acknowledge({ source, id }: EventIdentity): Acknowledgement {
+  acknowledge({ source, id }: EventIdentity, steps: Step[]): void {
     const { group, clock } = this.#inbox;
     this.#inbox.isUsed = true;
     const { seq, key } = this.#handed;
-    const steps: Step[] = [
-      { ...ackStep(group, this.#handed, [seq]), expect: 1 },
-      { sql: enterSql, params: [group, source, id, clock.now()], expect: 1 },
-    ];
+    steps.push(ownAckStep(group, this.#handed, seq), {
+      sql: enterSql,
+      params: [group, source, id, clock.now()],
+      expect: 1,
+    });
     if (key !== null) steps.push(promoteStep(group, [key]));
-    return { steps, fault: faultOf };
+  }
+
+  fault(step: number): "known" | "lost" {
+    return step === 1 ? "known" : "lost";
   }
 
   acknowledged(): void {
     this.isSettled = true;
     this.#inbox.acknowledged();
   }
-}
-
-function faultOf(step: number): "known" | "lost" {
-  return step === 1 ? "known" : "lost";
 }

@@ -54,21 +54,26 @@ function wishesOf(metadata: Metadata, now: number): Wishes {
   return { key, dueAt: dueAt === undefined || dueAt <= now ? undefined : Math.ceil(dueAt), rest: rest ?? metadata };
 }
 
+function isEmpty(metadata: Metadata): boolean {
+  for (const _ in metadata) return false;
+  return true;
+}
+
 /** A message as its row will have it, and when it is due if that is later. Throws DriverError for metadata that cannot be read. */
 export function messageRow(
   topic: number,
   message: { readonly data: Uint8Array; readonly contentType: string; readonly metadata: Metadata },
   now: number,
 ): { readonly row: StoredMessage; readonly dueAt: number | undefined } {
+  const { contentType, data } = message;
+  if (isEmpty(message.metadata)) {
+    const row = { topic, publishedAt: now, expiresAt: null, key: null, contentType, metadata: "", data };
+    return { row, dueAt: undefined };
+  }
   const { key, dueAt, rest } = wishesOf(message.metadata, now);
   const publishedAt = dueAt ?? now;
   const ttl = messageTtl(message.metadata);
   const expiresAt = ttl === undefined ? null : publishedAt + Math.min(ttl, Number.MAX_SAFE_INTEGER / 2);
-  let metadata = "";
-  for (const _ in rest) {
-    metadata = JSON.stringify(rest);
-    break;
-  }
-  const { contentType, data } = message;
+  const metadata = isEmpty(rest) ? "" : JSON.stringify(rest);
   return { row: { topic, publishedAt, expiresAt, key, contentType, metadata, data }, dueAt };
 }

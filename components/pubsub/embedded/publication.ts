@@ -23,54 +23,61 @@ export interface PublicationPorts {
   written(topic: number, hasDelayed: boolean): void;
 }
 
-/** A publish whose steps the caller writes; with what the steps gave, subscribers here need not read the messages. */
-export interface Publication extends PreparedPublish {
-  numbered(results: readonly StepResult[]): void;
-}
+/** A publish whose steps the caller writes. Made for every message that is published, so its state is fields and not closures. */
+export class Publication implements PreparedPublish {
+  readonly steps: Step[] = [];
+  readonly #ports: PublicationPorts;
+  readonly #topic: number;
+  /** What subscribers get at once. */
+  readonly #rows: StoredMessage[] = [];
+  readonly #hasDelayed: boolean;
+  readonly #isAwaited: boolean;
+  /** Subscriptions that could not claim what was being written. */
+  #late: Consumer[] | undefined;
 
-/** The steps that publish messages. Throws DriverError for metadata that cannot be read. */
-export function createPublication(
-  ports: PublicationPorts,
-  topic: number,
-  messages: readonly HubMessage[],
-  origin?: number,
-): Publication {
-  const now = ports.now();
-  const rows: StoredMessage[] = [];
-  const delayed: Step[] = [];
-  for (const message of messages) {
-    const { row, dueAt } = messageRow(topic, message, now);
-    if (dueAt !== undefined) delayed.push(delayStep(row, dueAt));
-    else if (origin === undefined) rows.push(row);
-    else rows.push({ ...row, origin: { topic: origin, group: message.origin?.group ?? "" } });
+  /** `origin`: number of the topic that dead letters come from. Throws DriverError for metadata that cannot be read. */
+  constructor(ports: PublicationPorts, topic: number, messages: readonly HubMessage[], origin?: number) {
+    this.#ports = ports;
+    this.#topic = topic;
+    const { steps } = this;
+    const rows = this.#rows;
+    const now = ports.now();
+    for (const message of messages) {
+      const { row, dueAt } = messageRow(topic, message, now);
+      if (dueAt !== undefined) steps.push(delayStep(row, dueAt));
+      else if (origin === undefined) rows.push(row);
+      else rows.push({ ...row, origin: { topic: origin, group: message.origin?.group ?? "" } });
+    }
+    this.#hasDelayed = steps.length > 0;
+    const [first] = rows;
+    this.#isAwaited = first !== undefined && ports.consumers(topic).length > 0;
+    if (this.#isAwaited && rows.length === 1 && first !== undefined) steps.push(numberedPublishStep(first));
+    else for (const step of publishSteps(rows)) steps.push(step);
+    if (this.#isAwaited && rows.length > 1) steps.push(lastNumberStep);
   }
-  const isAwaited = rows.length > 0 && ports.consumers(topic).length > 0;
-  const steps = [...delayed];
-  const [first] = rows;
-  if (isAwaited && rows.length === 1 && first !== undefined) steps.push(numberedPublishStep(first));
-  else steps.push(...publishSteps(rows));
-  if (isAwaited && rows.length > 1) steps.push(lastNumberStep);
-  const late: Consumer[] = [];
-  return {
-    steps,
-    // In the same turn as the write, so that the claim shares the commit of what it takes.
-    submitted() {
-      if (rows.length === 0) return;
-      for (const consumer of ports.consumers(topic)) if (!consumer.expect()) late.push(consumer);
-    },
-    numbered(results) {
-      const last = results.at(-1)?.rows[0]?.["seq"];
-      if (!isAwaited || last === undefined) return;
-      let seq = Number(last) - rows.length;
-      const consumers = ports.consumers(topic);
-      for (const row of rows) {
-        seq += 1;
-        if (consumers.some((consumer) => consumer.isNear(seq))) ports.recent.put(seq, row);
-      }
-    },
-    written() {
-      for (const consumer of late) consumer.pump();
-      ports.written(topic, delayed.length > 0);
-    },
-  };
+
+  /** In the same turn as the write, so that the claim shares the commit of what it takes. */
+  submitted(): void {
+    if (this.#rows.length === 0) return;
+    for (const consumer of this.#ports.consumers(this.#topic))
+      if (!consumer.expect()) (this.#late ??= []).push(consumer);
+  }
+
+  /** With what the steps gave, subscribers here need not read the messages. */
+  numbered(results: readonly StepResult[]): void {
+    if (!this.#isAwaited) return;
+    const last = results.at(-1)?.rows[0]?.["seq"];
+    if (last === undefined) return;
+    let seq = Number(last) - this.#rows.length;
+    const consumers = this.#ports.consumers(this.#topic);
+    for (const row of this.#rows) {
+      seq += 1;
+      if (consumers.some((consumer) => consumer.isNear(seq))) this.#ports.recent.put(seq, row);
+    }
+  }
+
+  written(): void {
+    if (this.#late !== undefined) for (const consumer of this.#late) consumer.pump();
+    this.#ports.written(this.#topic, this.#hasDelayed);
+  }
 }

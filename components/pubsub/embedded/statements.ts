@@ -27,22 +27,26 @@ export interface Fence {
 // `+?` and not `?`: SQLite plans a statement anew each time when a plain parameter might change its estimates, and that costs
 // thirty times what the statement does.
 
+// Texts are whole constants: one that is put together for each statement would be read through again to be recognised.
+// portable: node:sqlite 22.18 binds an empty array as NULL
+const publishSql = `INSERT INTO pubsub_message (topic, published_at, expires_at, size, key, content_type, metadata, data)
+  VALUES (?, ?, ?, ?, ?, ?, ?, coalesce(?, x''))`;
+const numberedSql = `${publishSql} RETURNING seq`;
+const asideSql = `INSERT INTO pubsub_message
+  (topic, published_at, expires_at, size, key, origin, origin_group, content_type, metadata, data)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, x''))`;
+const numberedAsideSql = `${asideSql} RETURNING seq`;
+
+function publishParams(message: StoredMessage): SqlValue[] {
+  const { topic, publishedAt, expiresAt, key, contentType, metadata, data, origin } = message;
+  return origin === undefined
+    ? [topic, publishedAt, expiresAt, data.length, key, contentType, metadata, data]
+    : [topic, publishedAt, expiresAt, data.length, key, origin.topic, origin.group, contentType, metadata, data];
+}
+
 /** Adds a message to its topic. */
 export function publishStep(message: StoredMessage): Step {
-  const { topic, publishedAt, expiresAt, key, contentType, metadata, data, origin } = message;
-  // portable: node:sqlite 22.18 binds an empty array as NULL
-  if (origin === undefined)
-    return {
-      sql: `INSERT INTO pubsub_message (topic, published_at, expires_at, size, key, content_type, metadata, data)
-        VALUES (?, ?, ?, ?, ?, ?, ?, coalesce(?, x''))`,
-      params: [topic, publishedAt, expiresAt, data.length, key, contentType, metadata, data],
-    };
-  return {
-    sql: `INSERT INTO pubsub_message
-      (topic, published_at, expires_at, size, key, origin, origin_group, content_type, metadata, data)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, x''))`,
-    params: [topic, publishedAt, expiresAt, data.length, key, origin.topic, origin.group, contentType, metadata, data],
-  };
+  return { sql: message.origin === undefined ? publishSql : asideSql, params: publishParams(message) };
 }
 
 /** Messages of one such step. */
@@ -80,8 +84,8 @@ export function publishSteps(messages: readonly StoredMessage[]): Step[] {
 
 /** As `publishStep`, and answers the number of the message. */
 export function numberedPublishStep(message: StoredMessage): Step {
-  const { sql, params } = publishStep(message);
-  return { sql: `${sql} RETURNING seq`, params, returning: true };
+  const sql = message.origin === undefined ? numberedSql : numberedAsideSql;
+  return { sql, params: publishParams(message), returning: true };
 }
 
 /** Behind the steps that publish several messages: answers the number of the last one. The others have the numbers before it. */
@@ -127,6 +131,16 @@ const size = "(SELECT size FROM pubsub_message WHERE seq = pubsub_delivery.seq) 
 const hasEarlier = `EXISTS (SELECT 1 FROM pubsub_delivery AS earlier WHERE earlier.grp = pubsub_delivery.grp
   AND earlier.key = pubsub_delivery.key AND earlier.seq < pubsub_delivery.seq)`;
 
+const handFreshSql = `INSERT INTO pubsub_delivery (grp, owner, due_at, seq, attempt, epoch, key)
+  SELECT g.id, +?, 0, m.seq, 1, g.epoch, m.key
+  FROM pubsub_group AS g CROSS JOIN pubsub_message AS m ON m.topic = g.topic AND m.seq > g.cursor
+  WHERE g.id = +? ORDER BY m.seq LIMIT +? RETURNING seq, attempt, epoch, key, ${size}`;
+const keepWaitingSql = `UPDATE pubsub_delivery SET owner = -1, attempt = 0
+  WHERE grp = +? AND owner = +? AND due_at = 0 AND seq > (SELECT cursor FROM pubsub_group WHERE id = +?)
+  AND key IS NOT NULL AND ${hasEarlier} RETURNING seq`;
+const cursorSql = `UPDATE pubsub_group SET cursor = coalesce((SELECT max(seq) FROM (SELECT m.seq FROM pubsub_message AS m
+  WHERE m.topic = pubsub_group.topic AND m.seq > pubsub_group.cursor ORDER BY m.seq LIMIT +?)), cursor) WHERE id = +?`;
+
 /**
  * Hands up to `limit` new messages of the group's topic to an owner, expired ones too. The first step answers them; the second
  * one those among them that wait for an earlier one of their key, and are not handed over yet; the third one moves the cursor.
@@ -138,28 +152,17 @@ export function freshSteps(claim: {
 }): [Step, Step, Step] {
   const { group, owner, limit } = claim;
   return [
-    {
-      sql: `INSERT INTO pubsub_delivery (grp, owner, due_at, seq, attempt, epoch, key)
-        SELECT g.id, +?, 0, m.seq, 1, g.epoch, m.key
-        FROM pubsub_group AS g CROSS JOIN pubsub_message AS m ON m.topic = g.topic AND m.seq > g.cursor
-        WHERE g.id = +? ORDER BY m.seq LIMIT +? RETURNING seq, attempt, epoch, key, ${size}`,
-      params: [owner, group, limit],
-      returning: true,
-    },
-    {
-      sql: `UPDATE pubsub_delivery SET owner = -1, attempt = 0
-        WHERE grp = +? AND owner = +? AND due_at = 0 AND seq > (SELECT cursor FROM pubsub_group WHERE id = +?)
-        AND key IS NOT NULL AND ${hasEarlier} RETURNING seq`,
-      params: [group, owner, group],
-      returning: true,
-    },
-    {
-      sql: `UPDATE pubsub_group SET cursor = coalesce((SELECT max(seq) FROM (SELECT m.seq FROM pubsub_message AS m
-        WHERE m.topic = pubsub_group.topic AND m.seq > pubsub_group.cursor ORDER BY m.seq LIMIT +?)), cursor) WHERE id = +?`,
-      params: [limit, group],
-    },
+    { sql: handFreshSql, params: [owner, group, limit], returning: true },
+    { sql: keepWaitingSql, params: [group, owner, group], returning: true },
+    { sql: cursorSql, params: [limit, group] },
   ];
 }
+
+const dueSql = `UPDATE pubsub_delivery SET owner = +?, due_at = 0, attempt = attempt + 1
+  WHERE (grp, owner, due_at, seq) IN (
+    SELECT grp, owner, due_at, seq FROM pubsub_delivery WHERE grp = +? AND owner = 0 AND due_at <= +?
+    ORDER BY due_at, seq LIMIT +?)
+  RETURNING seq, attempt, epoch, key, ${size}`;
 
 /** Hands up to `limit` messages whose redelivery is due to an owner; answers them. */
 export function dueStep(claim: {
@@ -168,15 +171,7 @@ export function dueStep(claim: {
   readonly now: number;
   readonly limit: number;
 }): Step {
-  return {
-    sql: `UPDATE pubsub_delivery SET owner = +?, due_at = 0, attempt = attempt + 1
-      WHERE (grp, owner, due_at, seq) IN (
-        SELECT grp, owner, due_at, seq FROM pubsub_delivery WHERE grp = +? AND owner = 0 AND due_at <= +?
-        ORDER BY due_at, seq LIMIT +?)
-      RETURNING seq, attempt, epoch, key, ${size}`,
-    params: [claim.owner, claim.group, claim.now, claim.limit],
-    returning: true,
-  };
+  return { sql: dueSql, params: [claim.owner, claim.group, claim.now, claim.limit], returning: true };
 }
 
 /** Takes the group's messages from owners whose lease is over: they are due at once. */
@@ -191,12 +186,18 @@ export function takeoverStep(group: number, owner: number, now: number): Step {
 const own = "grp = +? AND owner = +? AND due_at = 0 AND epoch = +? AND attempt = +?";
 
 const ackOneSql = `DELETE FROM pubsub_delivery WHERE ${own} AND seq = +?`;
+const retrySql = `UPDATE pubsub_delivery SET owner = 0, due_at = +? WHERE ${own} AND seq = +?`;
 const ackManySql = `DELETE FROM pubsub_delivery WHERE ${own} AND seq IN (SELECT value FROM json_each(?))`;
 
 /** Acknowledges messages, as far as the deliveries are still those of the fence. `promoteStep` belongs to it where they have keys. */
 export function ackStep(group: number, { owner, epoch, attempt }: Fence, seqs: readonly number[]): Step {
   if (seqs.length === 1) return { sql: ackOneSql, params: [group, owner, epoch, attempt, seqs[0]!] };
   return { sql: ackManySql, params: [group, owner, epoch, attempt, JSON.stringify(seqs)] };
+}
+
+/** As `ackStep` for one message, which must still be that of the fence. */
+export function ownAckStep(group: number, { owner, epoch, attempt }: Fence, seq: number): Step {
+  return { sql: ackOneSql, params: [group, owner, epoch, attempt, seq], expect: 1 };
 }
 
 /** Lets the next message of each of these keys go, where none is out any more. */
@@ -219,10 +220,7 @@ export function promoteAllStep(group: number): Step {
 
 /** Gives a message back for redelivery at `dueAt`, if the delivery is still that of the fence. */
 export function retryStep(group: number, { owner, epoch, attempt }: Fence, seq: number, dueAt: number): Step {
-  return {
-    sql: `UPDATE pubsub_delivery SET owner = 0, due_at = +? WHERE ${own} AND seq = +?`,
-    params: [dueAt, group, owner, epoch, attempt, seq],
-  };
+  return { sql: retrySql, params: [dueAt, group, owner, epoch, attempt, seq] };
 }
 
 /** Gives back what was claimed and never shown to a handler: the attempt does not count. */

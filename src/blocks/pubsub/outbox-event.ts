@@ -4,21 +4,26 @@ import { decodeGoJson, encodeGoJson, GoJsonError } from "../../kit/go-json.ts";
 import { isBinaryType, isJsonType, isProtobufEvent } from "./content-type.ts";
 import type { Metadata } from "./model.ts";
 
-/** What the event of an outbox is made of. */
-export interface OutboxEventParts {
+/** What was written, as the event of an outbox tells it. */
+export interface OutboxContent {
+  readonly data: Uint8Array | string;
+  /** Empty: text. */
+  readonly contentType: string;
+  /** Metadata of the operation. */
+  readonly attributes: Metadata;
+}
+
+/** What an outbox adds to make an event of it. */
+export interface OutboxEnvelope {
+  /** Needs no escapes. */
   readonly id: string;
   readonly source: string;
   readonly pubsubName: string;
   readonly topic: string;
-  readonly data: Uint8Array | string;
-  /** Empty: text. */
-  readonly contentType: string;
   readonly traceparent: string;
   readonly tracestate: string;
   /** RFC 3339. */
   readonly time: string;
-  /** Metadata of the operation. */
-  readonly attributes: Metadata;
 }
 
 const utf8 = (data: Uint8Array | string): Uint8Array => (typeof data === "string" ? encodeUtf8(data) : data);
@@ -40,11 +45,11 @@ function dataMember(contentType: string, data: Uint8Array | string): string {
 }
 
 /** compat: pkg/runtime/pubsub/outbox.go gives the trace to the older of its two attributes only. */
-function eventText(parts: OutboxEventParts): string {
-  const contentType = parts.contentType || "text/plain";
-  return `{${dataMember(contentType, parts.data)},"datacontenttype":${quote(contentType)},"id":${quote(
-    parts.id,
-  )},"pubsubname":${quote(parts.pubsubName)},"source":${quote(
+function eventText(content: OutboxContent, parts: OutboxEnvelope): string {
+  const contentType = content.contentType || "text/plain";
+  return `{${dataMember(contentType, content.data)},"datacontenttype":${quote(contentType)},"id":"${
+    parts.id
+  }","pubsubname":${quote(parts.pubsubName)},"source":${quote(
     parts.source || "Dapr",
   )},"specversion":"1.0","time":"${parts.time}","topic":${quote(parts.topic)},"traceid":${quote(
     parts.traceparent,
@@ -52,12 +57,15 @@ function eventText(parts: OutboxEventParts): string {
 }
 
 /** The event of an outbox as a broker gets it. Throws GoJsonError when it cannot be written. */
-export function writeOutboxEvent(parts: OutboxEventParts): Uint8Array {
-  const written = eventText(parts);
-  const { topic, pubsubName, attributes } = parts;
-  const names = Object.keys(attributes).filter((name) => name !== "data" && name !== "id");
-  if (names.length === 0) return encodeUtf8(written);
-  const event = JSON.parse(written) as Record<string, unknown>;
-  for (const name of names) event[name] = attributes[name];
+export function writeOutboxEvent(content: OutboxContent, envelope: OutboxEnvelope): Uint8Array {
+  const written = eventText(content, envelope);
+  const { topic, pubsubName } = envelope;
+  let event: Record<string, unknown> | undefined;
+  for (const name in content.attributes) {
+    if (name === "data" || name === "id") continue;
+    event ??= JSON.parse(written) as Record<string, unknown>;
+    event[name] = content.attributes[name];
+  }
+  if (event === undefined) return encodeUtf8(written);
   return encodeUtf8(encodeGoJson({ ...event, topic, pubsubname: pubsubName }, { sortKeys: true }));
 }

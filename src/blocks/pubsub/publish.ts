@@ -23,6 +23,10 @@ function wireOf({ wire }: { readonly wire?: PublishWire }): { readonly wire?: Pu
   return wire === undefined ? undefined : { wire };
 }
 
+function prepareFailure(broker: Broker, topic: string, cause: unknown): ApiError {
+  return fail("pubsubPublish", { pubsub: broker.name, topic, reason: reasonOf(cause) }, { cause });
+}
+
 /** Publishing without its wires. Every failure is an ApiError. */
 export interface Publisher {
   /** Wraps, checks the scope, hands to the broker. */
@@ -195,7 +199,8 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
     const data = isRaw ? request.data : wrap(broker, topic, request, metadata, call.trace);
     // compat: a raw payload has no content type on the broker, so that subscribers of either kind read it alike
     const contentType = isRaw ? "" : cloudEventType;
-    return { topic: topicOf(broker, topic), data, contentType, metadata, ...wireOf(request) };
+    const message = { topic: topicOf(broker, topic), data, contentType, metadata };
+    return request.wire === undefined ? message : { ...message, wire: request.wire };
   }
 
   return {
@@ -233,15 +238,15 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
       const { topic } = request;
       const message = messageOf(broker, request, call);
       checkScope(broker, topic);
-      const refuse = (cause: unknown): never => {
-        throw fail("pubsubPublish", { pubsub: broker.name, topic, reason: reasonOf(cause) }, { cause });
-      };
       try {
         if (broker.pubsub.embedded === undefined) throw new Error("it is not an embedded broker");
         const prepared = broker.pubsub.embedded.prepare(message);
-        return prepared instanceof Promise ? prepared.catch(refuse) : prepared;
+        if (!(prepared instanceof Promise)) return prepared;
+        return prepared.catch((cause: unknown) => {
+          throw prepareFailure(broker, topic, cause);
+        });
       } catch (cause) {
-        return refuse(cause);
+        throw prepareFailure(broker, topic, cause);
       }
     },
 

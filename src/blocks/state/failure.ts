@@ -36,14 +36,14 @@ export function joinFailures(errors: readonly Error[]): { readonly reason: strin
 export async function explained<T>(
   work: () => Promise<T>,
   explain: (reason: string, cause: unknown) => ApiError,
-  honours: "grpc" | "both" | "none" = "grpc",
+  honours: "grpc" | "both" = "grpc",
 ): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     if (ApiError.is(cause)) throw cause;
     const error = explain(reasonOf(cause), cause);
-    if (honours === "none" || !DriverError.is(cause) || cause.status === undefined) throw error;
+    if (!DriverError.is(cause) || cause.status === undefined) throw error;
     throw error.withStatus({ ...cause.status, isWholeOnHttp: honours === "both" });
   }
 }

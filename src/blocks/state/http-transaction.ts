@@ -18,19 +18,25 @@ const goTypes: Readonly<Record<string, string>> = {
   number: "float64",
 };
 const goKinds: Readonly<Record<string, string>> = { array: "slice", object: "map", number: "float64" };
+/** Names that folding leaves as they are. */
+const folded = /^[a-z]+$/;
+const noFields: ReadonlyMap<string, unknown> = new Map();
 
 /** compat: operations are taken over with upstream's struct mapper, whose faults read otherwise than the JSON decoder's. */
 class OperationReader {
   readonly faults: string[] = [];
 
   fields(name: string, value: unknown): ReadonlyMap<string, unknown> {
-    if (value === null || value === undefined) return new Map();
+    if (value === null || value === undefined) return noFields;
     const kind = goKind(value);
     if (kind !== "object") {
       this.faults.push(`'${name}' expected a map, got '${goKinds[kind] ?? kind}'`);
-      return new Map();
+      return noFields;
     }
-    return new Map(Object.entries(value).map(([key, member]) => [foldGoName(key), member]));
+    const fields = new Map<string, unknown>();
+    for (const key of Object.keys(value))
+      fields.set(folded.test(key) ? key : foldGoName(key), (value as Record<string, unknown>)[key]);
+    return fields;
   }
 
   text(name: string, value: unknown): string {
@@ -57,10 +63,9 @@ interface OperationBody extends DeleteRequest {
 }
 
 function readOperation(raw: unknown): OperationBody {
-  const whole = new OperationReader();
-  const fields = whole.fields("", raw);
-  if (whole.faults[0] !== undefined) throw fail("malformedRequest", { reason: whole.faults[0] });
   const reader = new OperationReader();
+  const fields = reader.fields("", raw);
+  if (reader.faults[0] !== undefined) throw fail("malformedRequest", { reason: reader.faults[0] });
   const options = reader.fields("Options", fields.get("options"));
   const etag = fields.get("etag");
   const body = {
@@ -84,15 +89,15 @@ function* readOperations(
   for (const { operation, request } of items) {
     if (operation !== "upsert" && operation !== "delete" && operation !== "publish")
       throw fail("stateOperationNotSupported", { operation });
-    const { value, ...rest } = readOperation(request);
-    const merged = { ...rest, metadata: { ...rest.metadata, ...metadata } };
-    if (operation === "delete") yield { kind: "delete", request: merged };
-    else if (operation === "publish")
-      yield {
-        kind: "publish",
-        request: { topic: merged.key, content: { kind: "json", value }, metadata: merged.metadata },
-      };
-    else yield { kind: "upsert", request: { ...merged, content: { kind: "json", value } } };
+    const { key, value, etag, concurrency, consistency, metadata: own } = readOperation(request);
+    const merged = { ...own, ...metadata };
+    if (operation === "delete")
+      yield { kind: "delete", request: { key, etag, concurrency, consistency, metadata: merged } };
+    else {
+      const content = { kind: "json", value } as const;
+      if (operation === "publish") yield { kind: "publish", request: { topic: key, content, metadata: merged } };
+      else yield { kind: "upsert", request: { key, etag, concurrency, consistency, metadata: merged, content } };
+    }
   }
 }
 

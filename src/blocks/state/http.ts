@@ -80,11 +80,11 @@ export function stateHttp(state: State): readonly Route[] {
   const transact: HttpHandler = async (request) => {
     const store = state.store(request.param("storeName"));
     state.requireTransactions(store);
-    const metadata = metadataOf(request);
-    const transaction = await readBody(request, (body) => readTransactionBody(body, metadata), malformed);
-    const about = takeDeliveryId(request.headers.get(deliveryHeader), transaction.metadata);
-    if (!transaction.isEmpty || about.deliveryId !== undefined)
-      await state.transact(store, { operations: transaction.operations, ...about }, request.call);
+    const given = metadataOf(request);
+    const transaction = await readBody(request, (body) => readTransactionBody(body, given), malformed);
+    const { deliveryId, metadata } = takeDeliveryId(request.headers.get(deliveryHeader), transaction.metadata);
+    if (!transaction.isEmpty || deliveryId !== undefined)
+      await state.transact(store, { operations: transaction.operations, metadata, deliveryId }, request.call);
     return emptyAnswer();
   };
 

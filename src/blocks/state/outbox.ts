@@ -9,13 +9,13 @@ export interface OutboxInput {
   readonly kind: "upsert" | "delete";
   /** As stored. */
   readonly key: string;
-  readonly metadata: Metadata;
+  readonly request: { readonly metadata: Metadata };
   /** What the caller gave, or the sealed bytes where the store encrypts; undefined for deletes. */
   readonly content: StateContent | undefined;
 }
 
-const isProjection = ({ kind, metadata }: OutboxInput): boolean =>
-  kind === "upsert" && isTruthy(metadata["outbox.projection"]);
+const isProjection = ({ kind, request }: OutboxInput): boolean =>
+  kind === "upsert" && isTruthy(request.metadata["outbox.projection"]);
 
 /** compat: pkg/runtime/pubsub/outbox.go publishes Go's print form of what is not declared to be JSON. */
 function dataOf(content: StateContent, contentType: string): Uint8Array | string {
@@ -31,15 +31,16 @@ function dataOf(content: StateContent, contentType: string): Uint8Array | string
 export function planOutbox<T extends OutboxInput>(
   operations: readonly T[],
 ): { readonly kept: readonly T[]; readonly events: readonly OutboxEvent[] } {
-  const projections = new Map<string, T>();
-  for (const operation of operations) if (isProjection(operation)) projections.set(operation.key, operation);
-  const kept = projections.size === 0 ? operations : operations.filter((operation) => !isProjection(operation));
+  let projections: Map<string, T> | undefined;
+  for (const operation of operations)
+    if (isProjection(operation)) (projections ??= new Map()).set(operation.key, operation);
+  const kept = projections === undefined ? operations : operations.filter((operation) => !isProjection(operation));
   const events: OutboxEvent[] = [];
   for (const operation of kept) {
     if (operation.kind === "delete") continue;
-    const { content, metadata } = projections.get(operation.key) ?? operation;
-    const contentType = metadata["contentType"] ?? "";
-    const attributes = operation.metadata;
+    const { content, request } = projections?.get(operation.key) ?? operation;
+    const contentType = request.metadata["contentType"] ?? "";
+    const attributes = operation.request.metadata;
     if (content !== undefined) events.push({ data: dataOf(content, contentType), contentType, attributes });
   }
   return { kept, events };

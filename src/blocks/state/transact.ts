@@ -1,21 +1,18 @@
 import type { StateOperation, StateValue } from "../../driver/state.ts";
-import { fail } from "../../errors/error.ts";
+import { ApiError, fail } from "../../errors/error.ts";
 import type { Call } from "../../kit/call.ts";
-import { explained } from "./failure.ts";
+import { reasonOf } from "./failure.ts";
 import { storedKey } from "./key.ts";
-import type { DeleteRequest, Metadata, PublishOperation, StateContent, TransactionRequest } from "./model.ts";
+import type { DeleteRequest, PublishOperation, StateContent, TransactionRequest } from "./model.ts";
 import { writeOptions } from "./options.ts";
 import { planOutbox } from "./outbox.ts";
 import type { Accompaniment, OpenStateStore, OutboxEvent } from "./ports.ts";
 import { encodeContent, sealValue } from "./value.ts";
 
-type Transact = NonNullable<OpenStateStore["store"]["transact"]>;
-
-/** The store's transaction method. Throws an API error when the store cannot do transactions. */
-export function requireTransactions({ name, store }: OpenStateStore): Transact {
+/** Throws an API error when the store cannot do transactions. */
+export function requireTransactions({ name, store }: OpenStateStore): void {
   if (store.transact === undefined || !store.features.includes("TRANSACTIONAL"))
     throw fail("stateTransactionsNotSupported", { store: name });
-  return store.transact.bind(store);
 }
 
 /** An operation whose key and value are checked; the rest may still fail, and encryption is to come. */
@@ -24,14 +21,16 @@ interface Checked {
   readonly key: string;
   readonly request: DeleteRequest;
   readonly value: StateValue | undefined;
-  readonly metadata: Metadata;
   /** What the caller gave. */
   readonly content: StateContent | undefined;
 }
 
 function finish({ key, request: from, value }: Checked): StateOperation {
-  const request = { key, etag: from.etag === "" ? null : from.etag, metadata: from.metadata, ...writeOptions(from) };
-  return value === undefined ? { kind: "delete", request } : { kind: "upsert", request: { ...request, value } };
+  const { concurrency, consistency } = writeOptions(from);
+  const { metadata } = from;
+  const etag = from.etag === "" ? null : from.etag;
+  if (value === undefined) return { kind: "delete", request: { key, etag, concurrency, consistency, metadata } };
+  return { kind: "upsert", request: { key, value, etag, concurrency, consistency, metadata } };
 }
 
 async function sealed(store: OpenStateStore, checked: Checked): Promise<Checked> {
@@ -58,10 +57,12 @@ function readAll(store: OpenStateStore, { operations }: TransactionRequest): Rea
     const key = storedKey(store, request.key, true);
     const content = kind === "upsert" ? operation.request.content : undefined;
     const value = content === undefined ? undefined : encodeContent(store, content);
-    checked.push({ kind, key, request, value, metadata: request.metadata, content });
+    checked.push({ kind, key, request, value, content });
   }
   return { checked, publishes };
 }
+
+const noEvents: readonly OutboxEvent[] = Object.freeze([]);
 
 /** Runs operations all or nothing, in order, with what goes with them. An empty key is allowed. */
 export async function transactItems(
@@ -70,27 +71,25 @@ export async function transactItems(
   call: Call,
   accompaniment?: Accompaniment,
 ): Promise<void> {
-  const transact = requireTransactions(store);
+  requireTransactions(store);
   const { checked, publishes } = readAll(store, request);
   const { metadata, deliveryId } = request;
-  const most = store.store.maxTransactionOperations ?? (await store.store.askMaxTransactionOperations?.()) ?? 0;
+  const { store: driver } = store;
+  const asked = driver.askMaxTransactionOperations === undefined ? 0 : await driver.askMaxTransactionOperations();
+  const most = driver.maxTransactionOperations ?? asked;
   if (most > 0 && checked.length > most)
     throw fail("stateTooManyOperations", { store: store.name, count: checked.length, most });
-  const hasOutbox = accompaniment?.hasOutbox(store.name) ?? false;
-  await explained(
-    async () => {
-      const whole =
-        store.cipher === undefined ? checked : await Promise.all(checked.map((each) => sealed(store, each)));
-      let kept = whole;
-      let events: readonly OutboxEvent[] = [];
-      if (hasOutbox) ({ kept, events } = planOutbox(whole));
-      const operations = kept.map(finish);
-      if (events.length === 0 && publishes.length === 0 && deliveryId === undefined)
-        return transact(operations, metadata, call.signal);
-      if (accompaniment === undefined) throw fail("stateNotOneDatabase", { store: store.name, what: "anything else" });
-      return accompaniment.transact({ store, operations, metadata, events, publishes, deliveryId }, call);
-    },
-    (reason, cause) => fail("stateTransaction", { reason }, { cause }),
-    "none",
-  );
+  const hasOutbox = accompaniment?.hasOutbox(store.name) === true;
+  try {
+    const whole = store.cipher === undefined ? checked : await Promise.all(checked.map((each) => sealed(store, each)));
+    const { kept, events } = hasOutbox ? planOutbox(whole) : { kept: whole, events: noEvents };
+    const operations = kept.map(finish);
+    if (events.length === 0 && publishes.length === 0 && deliveryId === undefined)
+      await driver.transact?.(operations, metadata, store.signal ?? call.signal);
+    else if (accompaniment === undefined)
+      throw fail("stateNotOneDatabase", { store: store.name, what: "anything else" });
+    else await accompaniment.transact({ store, operations, metadata, events, publishes, deliveryId }, call);
+  } catch (cause) {
+    throw ApiError.is(cause) ? cause : fail("stateTransaction", { reason: reasonOf(cause) }, { cause });
+  }
 }
