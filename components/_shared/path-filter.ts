@@ -1,5 +1,5 @@
 import { DriverError } from "../../src/driver/errors.ts";
-import { compileGoRegexp } from "./go-regexp.ts";
+import { compileGoRegexp } from "../../src/kit/go-regexp.ts";
 import { decodePath } from "./go-url.ts";
 
 /** Whether an escaped path is one that a `pathFilter` names; an empty filter names all. Throws a DriverError when it is no regular expression. */

@@ -1,4 +1,4 @@
-import { compileGoRegexp } from "../../_shared/go-regexp.ts";
+import { compileGoRegexp } from "../../../src/kit/go-regexp.ts";
 
 /** Matches a whole path; the answer are the variables in it, undefined when it does not match. */
 export type RoutePattern = (path: string) => [name: string, value: string][] | undefined;

@@ -32,5 +32,5 @@ test("the escaped path and the query have to match somewhere", async () => {
 
 test("a rule that is no regular expression stops the start", async () => {
   await assert.rejects(open("(a"), /^DriverError: failed to compile rule regexp: error parsing regexp/);
-  await assert.rejects(open("a(?=b)"), /unsupported syntax: `\(\?=`/);
+  await assert.rejects(open("a(?=b)"), /unsupported Perl syntax: `\(\?=`/);
 });

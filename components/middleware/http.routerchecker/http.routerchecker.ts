@@ -1,7 +1,7 @@
 import { defineHttpMiddleware } from "../../../src/driver/define-driver.ts";
 import { DriverError } from "../../../src/driver/errors.ts";
+import { compileGoRegexp } from "../../../src/kit/go-regexp.ts";
 import { m } from "../../../src/kit/schema/codecs.ts";
-import { compileGoRegexp } from "../../_shared/go-regexp.ts";
 import { refusal } from "../../_shared/http-answers.ts";
 
 function compile(rule: string): RegExp {
