@@ -4,18 +4,10 @@ import type { SqlRow } from "../../../src/platform/types.ts";
 import type { Step, StepResult, Storage } from "../../../src/storage/storage.ts";
 import type { Acks } from "./acks.ts";
 import { type BackOff, backOff } from "./back-off.ts";
-import type { Inbox } from "./inbox.ts";
+import type { ClaimedDelivery, Inbox } from "./inbox.ts";
 import type { Owner } from "./owner.ts";
 import type { Recent } from "./recent.ts";
-import {
-  dueStep,
-  type Fence,
-  freshSteps,
-  releaseStep,
-  retryStep,
-  type StoredMessage,
-  takeoverStep,
-} from "./statements.ts";
+import { dueStep, freshSteps, releaseStep, retryStep, type StoredMessage, takeoverStep } from "./statements.ts";
 
 export interface ConsumerPorts {
   readonly storage: Pick<Storage, "get" | "all" | "write">;
@@ -33,12 +25,6 @@ export interface ConsumerPorts {
   /** Messages went back to the group, others may take them. */
   released(): void;
   failed(what: string, error: unknown): void;
-}
-
-interface Claimed extends Fence {
-  readonly seq: number;
-  readonly key: string | null;
-  readonly bytes: number;
 }
 
 /** Bytes of messages in handlers; one message is always allowed. */
@@ -83,7 +69,7 @@ function storedMessage(row: SqlRow | undefined): Readable {
 export class Consumer {
   readonly #ports: ConsumerPorts;
   /** Claimed and not yet read, oldest first. */
-  #claimed: Claimed[] = [];
+  #claimed: ClaimedDelivery[] = [];
   #active = 0;
   #activeBytes = 0;
   #isClaiming = false;
@@ -254,7 +240,7 @@ export class Consumer {
 
   /** Notes what a claim has given; answers how many rows there were, with those that wait for an earlier one of their key. */
   #keep(results: readonly StepResult[]): number {
-    const owner = this.#ports.owner.id;
+    const { owner, inbox } = this.#ports;
     let count = 0;
     let isSorted = true;
     let waiting: Set<number> | undefined;
@@ -269,14 +255,7 @@ export class Consumer {
         }
         isSorted &&= seq > (this.#claimed.at(-1)?.seq ?? 0);
         if (seq > this.#newest) this.#newest = seq;
-        this.#claimed.push({
-          seq,
-          owner,
-          epoch: row["epoch"] as number,
-          attempt: row["attempt"] as number,
-          key: row["key"] as string | null,
-          bytes: (row["size"] as number | null) ?? 0,
-        });
+        this.#claimed.push(inbox.delivery(owner.id, row));
         count += 1;
       }
     }
@@ -318,7 +297,7 @@ export class Consumer {
     }
   }
 
-  #read(claimed: readonly Claimed[]): void {
+  #read(claimed: readonly ClaimedDelivery[]): void {
     const { clock, recent } = this.#ports;
     const now = clock.now();
     const unknown = claimed.filter(({ seq }) => recent.get(seq) === undefined);
@@ -334,7 +313,7 @@ export class Consumer {
     }
   }
 
-  #rowsOf(claimed: readonly Claimed[]): ReadonlyMap<number, SqlRow> {
+  #rowsOf(claimed: readonly ClaimedDelivery[]): ReadonlyMap<number, SqlRow> {
     const rows = new Map<number, SqlRow>();
     const first = claimed[0]?.seq;
     if (first === undefined) return rows;
@@ -348,7 +327,7 @@ export class Consumer {
     return rows;
   }
 
-  #hand(delivery: Claimed, message: Readable, expiresAt: number | null, now: number): void {
+  #hand(delivery: ClaimedDelivery, message: Readable, expiresAt: number | null, now: number): void {
     // It expired while it waited: nobody gets it, and the group is done with it.
     if (expiresAt !== null && expiresAt <= now) {
       this.#done(delivery);
@@ -356,40 +335,43 @@ export class Consumer {
     }
     const { data, contentType, metadata: text } = message;
     const metadata = text === "" ? noMetadata : (JSON.parse(text) as Record<string, string>);
-    void this.#run(delivery, data, contentType, metadata);
+    const { attempt, seq } = delivery;
+    const topic = this.#ports.topic.name;
+    this.#run(delivery, { topic, data, contentType, metadata, attempt, id: String(seq), embedded: delivery });
   }
 
-  #done(delivery: Claimed): void {
+  #done(delivery: ClaimedDelivery): void {
     const { acks, group } = this.#ports;
     const { seq, key } = delivery;
     acks.add(group, delivery, seq, key);
     if (key !== null) this.#isDue = true;
   }
 
-  async #run(
-    delivery: Claimed,
-    data: Uint8Array,
-    contentType: string,
-    metadata: IncomingMessage["metadata"],
-  ): Promise<void> {
+  /** Not an async function: each message in a handler would keep the frame of one. */
+  #run(delivery: ClaimedDelivery, message: IncomingMessage): void {
+    const bytes = message.data.length;
     this.#active += 1;
-    this.#activeBytes += data.length;
-    const embedded = this.#ports.inbox.delivery(delivery);
-    const { attempt, seq } = delivery;
-    const topic = this.#ports.topic.name;
-    const message: IncomingMessage = { topic, data, contentType, metadata, attempt, id: String(seq), embedded };
-    let outcome: Delivery = "retry";
-    try {
-      outcome = await this.#ports.handle(message);
-    } catch (error) {
-      this.#ports.failed("handle a message", error);
-    }
+    this.#activeBytes += bytes;
+    void this.#ports.handle(message).then(
+      (outcome) => this.#handled(delivery, bytes, outcome),
+      (error: unknown) => {
+        this.#ports.failed("handle a message", error);
+        return this.#handled(delivery, bytes, "retry");
+      },
+    );
+  }
+
+  #handled(delivery: ClaimedDelivery, bytes: number, outcome: Delivery): void | Promise<void> {
     // When a transaction of somebody else has acknowledged it, there is nothing left to say.
-    if (embedded.isSettled) this.#isDue ||= delivery.key !== null;
+    if (delivery.isSettled) this.#isDue ||= delivery.key !== null;
     else if (outcome === "ack") this.#done(delivery);
-    else await this.#giveBack(delivery);
+    else return this.#giveBack(delivery).then(() => this.#free(bytes));
+    this.#free(bytes);
+  }
+
+  #free(bytes: number): void {
     this.#active -= 1;
-    this.#activeBytes -= data.length;
+    this.#activeBytes -= bytes;
     this.#finished += 1;
     this.#continue();
     this.#tellSettled();
@@ -406,7 +388,7 @@ export class Consumer {
     });
   }
 
-  async #giveBack(delivery: Claimed): Promise<void> {
+  async #giveBack(delivery: ClaimedDelivery): Promise<void> {
     const { storage, clock, group } = this.#ports;
     const dueAt = this.#isClosed ? 0 : clock.now() + backOff(this.#ports.backOff, delivery.attempt);
     for (;;) {

@@ -1,5 +1,6 @@
 import type { EmbeddedDelivery, EventIdentity } from "../../../src/driver/pubsub.ts";
 import type { Clock } from "../../../src/kit/clock.ts";
+import type { SqlRow } from "../../../src/platform/types.ts";
 import type { Schema, Step, Storage } from "../../../src/storage/storage.ts";
 import { type Fence, ownAckStep, promoteStep } from "./statements.ts";
 
@@ -26,14 +27,8 @@ export const inboxSchema: Schema = {
 
 /** The inbox of one consumer group. */
 export interface Inbox {
-  /** One delivery to the group. */
-  delivery(handed: HandedOut): InboxDelivery;
-}
-
-/** A message that was handed out, with what its acknowledgement must prove. */
-interface HandedOut extends Fence {
-  readonly seq: number;
-  readonly key: string | null;
+  /** One delivery to the group, as the row of its claim tells it. */
+  delivery(owner: number, row: SqlRow): ClaimedDelivery;
 }
 
 export interface InboxPorts {
@@ -52,19 +47,32 @@ const enterSql = "INSERT INTO pubsub_inbox (grp, source, id, received_at) VALUES
 export function createInbox(ports: InboxPorts): Inbox {
   const { storage, group } = ports;
   const shared = { ...ports, isUsed: storage.get(anySql, [group]) !== undefined };
-  return { delivery: (handed) => new InboxDelivery(shared, handed) };
+  return { delivery: (owner, row) => new ClaimedDelivery(shared, owner, row) };
 }
 
-/** A delivery that a transaction of somebody else may acknowledge. Each message in a handler has one: a class is the smallest way. */
-class InboxDelivery implements EmbeddedDelivery {
+/**
+ * A message that this process has claimed, and that a transaction of somebody else may acknowledge while it is in its handler. Thousands
+ * may be claimed: a class is the smallest way.
+ */
+export class ClaimedDelivery implements EmbeddedDelivery, Fence {
   readonly #inbox: InboxPorts & { isUsed: boolean };
-  readonly #handed: HandedOut;
+  readonly seq: number;
+  readonly owner: number;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly key: string | null;
+  readonly bytes: number;
   /** It was acknowledged by a transaction. */
   isSettled = false;
 
-  constructor(inbox: InboxPorts & { isUsed: boolean }, handed: HandedOut) {
+  constructor(inbox: InboxPorts & { isUsed: boolean }, owner: number, row: SqlRow) {
     this.#inbox = inbox;
-    this.#handed = handed;
+    this.seq = row["seq"] as number;
+    this.owner = owner;
+    this.epoch = row["epoch"] as number;
+    this.attempt = row["attempt"] as number;
+    this.key = row["key"] as string | null;
+    this.bytes = (row["size"] as number | null) ?? 0;
   }
 
   get storage(): Storage {
@@ -80,8 +88,8 @@ class InboxDelivery implements EmbeddedDelivery {
   acknowledge({ source, id }: EventIdentity, steps: Step[]): void {
     const { group, clock } = this.#inbox;
     this.#inbox.isUsed = true;
-    const { seq, key } = this.#handed;
-    steps.push(ownAckStep(group, this.#handed, seq), {
+    const { seq, key } = this;
+    steps.push(ownAckStep(group, this, seq), {
       sql: enterSql,
       params: [group, source, id, clock.now()],
       expect: 1,

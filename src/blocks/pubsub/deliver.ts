@@ -14,6 +14,7 @@ import {
   type PubSubLog,
   type PubSubMeter,
   type PubSubPorts,
+  type Verdict,
 } from "./ports.ts";
 import { isRawPayload } from "./raw-payload.ts";
 import { type ReceivedEvent, receiveEvent } from "./receive.ts";
@@ -46,9 +47,13 @@ export function appTopic(broker: Broker, namespace: string, topic: string): stri
   return broker.isNamespaced && namespace !== "" ? topic.replace(namespace, "") : topic;
 }
 
-/** Metadata of a message with what the runtime adds. */
-export function deliveryMetadata(broker: Broker, metadata: Metadata): Metadata {
-  return { ...metadata, pubsubName: broker.name };
+/** Makes the metadata of messages with what the runtime adds; those that have none of their own share it. */
+function deliveryMetadata({ name }: Broker): (own: Metadata) => Metadata {
+  const alone = Object.freeze({ pubsubName: name });
+  return (own) => {
+    for (const _ in own) return { ...own, pubsubName: name };
+    return alone;
+  };
 }
 
 function textOf(error: unknown): string {
@@ -96,13 +101,108 @@ export function needsHeadOnly({ spec, sink }: Pick<DeliveryPorts, "spec" | "sink
   return sink.passesJson === true && spec.rules.every(({ match }) => match.trim() === "");
 }
 
+/**
+ * An event on its way into the app. Each event that an app has needs one, and an app may have thousands: promises of a class take half of
+ * the memory that async functions and closures do.
+ */
+class Handover implements TopicEvent {
+  readonly #ports: DeliveryPorts;
+  readonly #message: IncomingMessage;
+  readonly #started: number;
+  readonly delivery: HeldDelivery;
+  readonly event: CloudEvent;
+  readonly body: Uint8Array;
+  readonly topic: string;
+  readonly path: string;
+  readonly metadata: Metadata;
+
+  constructor(
+    ports: DeliveryPorts,
+    message: IncomingMessage,
+    delivery: HeldDelivery,
+    { event, body }: ReceivedEvent,
+    to: { readonly topic: string; readonly path: string; readonly metadata: Metadata },
+  ) {
+    this.#ports = ports;
+    this.#message = message;
+    this.#started = ports.clock.monotonic();
+    this.delivery = delivery;
+    this.event = event;
+    this.body = body;
+    this.topic = to.topic;
+    this.path = to.path;
+    this.metadata = to.metadata;
+  }
+
+  get pubsubName(): string {
+    return this.#ports.broker.name;
+  }
+  get deliveryId(): string {
+    return this.delivery.id;
+  }
+  get isCommittable(): boolean {
+    return this.delivery.embedded !== undefined;
+  }
+
+  /** Gives the event to the app; rejects where it may be tried again. */
+  attempt(signal: AbortSignal): Promise<void> {
+    // What an earlier attempt has committed is done.
+    if (this.delivery.isCommitted) return Promise.resolve(this.#count("success"));
+    return this.#ports.sink.deliver(this, signal).then(
+      (verdict) => this.#settle(verdict, signal),
+      (error: unknown) => this.#refuse(error),
+    );
+  }
+
+  #settle(verdict: Verdict | AnsweredTransaction, signal: AbortSignal): void | Promise<void> {
+    if (typeof verdict === "object") return this.#commit(verdict, signal);
+    if (verdict === "success" || this.delivery.isCommitted) return this.#count("success");
+    return this.#drop(verdict);
+  }
+
+  async #commit(transaction: AnsweredTransaction, signal: AbortSignal): Promise<void> {
+    try {
+      await commitAnswer(this.#ports.commit, this.delivery, transaction, this.event, signal);
+    } catch (error) {
+      return this.#refuse(error);
+    }
+    this.#count("success");
+  }
+
+  async #drop(verdict: Verdict): Promise<void> {
+    const { spec, deadLetters } = this.#ports;
+    this.#count("drop", verdict === "drop" ? "success" : "");
+    if (verdict === "unknownMethod" || spec.deadLetterTopic === "") return;
+    if (!(await deadLetters.put(this.#message, this.metadata)))
+      this.#refuse(new DeliveryError(`failed to put dropped message of topic ${this.topic} aside`));
+  }
+
+  #refuse(error: unknown): void {
+    if (this.delivery.isCommitted) {
+      this.#count("success");
+      return;
+    }
+    this.#count("retry");
+    const { log, signal } = this.#ports;
+    const what = "encountered a retriable error while publishing a subscribed message to topic";
+    if (!signal.aborted) log.warn(`${what} ${this.topic}, err: ${textOf(error)}`);
+    throw error;
+  }
+
+  #count(processStatus: string, status = ""): void {
+    const { meter, broker, clock } = this.#ports;
+    meter.pubsubDelivered(broker.name, this.topic, processStatus, status, clock.monotonic() - this.#started);
+  }
+}
+
 /** Takes each message of a broker through envelope, expiry, routes, the app and the dead letters. */
 export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage) => Promise<Delivery> {
-  const { spec, broker, namespace, route, sink, deadLetters, policy, clock, random, log, meter, signal } = ports;
-  const { deliveries, commit } = ports;
+  const { spec, broker, namespace, route, deadLetters, policy, clock, random, log, meter, signal } = ports;
+  const { deliveries } = ports;
   const newId = (): string => random.uuid();
   const isRaw = readsRaw(spec);
   const headOnly = needsHeadOnly(ports);
+  const metadataOf = deliveryMetadata(broker);
 
   /** The message cannot reach the app: aside with it, or back to the broker. */
   async function setAside(message: IncomingMessage, metadata: Metadata, topic: string): Promise<Delivery> {
@@ -111,37 +211,37 @@ export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage)
     return isAside ? "ack" : "retry";
   }
 
-  async function hand(delivery: HeldDelivery, event: TopicEvent, message: IncomingMessage): Promise<void> {
-    const { metadata } = event;
-    const started = clock.monotonic();
-    const count = (processStatus: string, status = ""): void =>
-      meter.pubsubDelivered(broker.name, event.topic, processStatus, status, clock.monotonic() - started);
-    await policy(async (attempt) => {
-      try {
-        // What an earlier attempt has committed is done.
-        const verdict = delivery.isCommitted ? "success" : await sink.deliver(event, attempt);
-        if (typeof verdict === "object") await commitAnswer(commit, delivery, verdict, event.event, attempt);
-        if (verdict === "success" || typeof verdict === "object" || delivery.isCommitted) return count("success");
-        count("drop", verdict === "drop" ? "success" : "");
-        if (verdict === "unknownMethod" || spec.deadLetterTopic === "") return;
-        if (!(await deadLetters.put(message, metadata)))
-          throw new DeliveryError(`failed to put dropped message of topic ${event.topic} aside`);
-      } catch (error) {
-        if (delivery.isCommitted) return count("success");
-        count("retry");
-        if (!signal.aborted)
-          log.warn(
-            `encountered a retriable error while publishing a subscribed message to topic ${event.topic}, err: ${textOf(error)}`,
-          );
-        throw error;
-      }
-    }, signal);
+  /** The message is for nobody: it is done with, whether it can be put aside or not. */
+  async function drop(message: IncomingMessage, metadata: Metadata, topic: string, status: string): Promise<Delivery> {
+    meter.pubsubDelivered(broker.name, topic, "drop", status, 0);
+    await deadLetters.put(message, metadata);
+    return "ack";
   }
 
-  return async (message) => {
+  /** The app did not take it; its attempts are logged and counted. */
+  async function giveUp(message: IncomingMessage, { delivery, metadata, topic }: Handover): Promise<Delivery> {
+    try {
+      if (ports.isClosing() || signal.aborted) return "retry";
+      return await setAside(message, metadata, topic);
+    } finally {
+      deliveries.release(delivery);
+    }
+  }
+
+  function hand(message: IncomingMessage, handover: Handover): Promise<Delivery> {
+    return policy((attempt) => handover.attempt(attempt), signal).then(
+      () => {
+        deliveries.release(handover.delivery);
+        return "ack";
+      },
+      () => giveUp(message, handover),
+    );
+  }
+
+  function take(message: IncomingMessage): Delivery | Promise<Delivery> {
     if (ports.isClosing()) return "retry";
     const topic = appTopic(broker, namespace, message.topic);
-    const metadata = deliveryMetadata(broker, message.metadata);
+    const metadata = metadataOf(message.metadata);
     let received: ReceivedEvent;
     try {
       received = receiveEvent(message, { topic, pubsubName: broker.name, isRaw: isRaw(), headOnly }, newId);
@@ -149,12 +249,10 @@ export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage)
       log.error(`error deserializing cloud event in pubsub ${broker.name} and topic ${topic}: ${textOf(error)}`);
       return setAside(message, metadata, topic);
     }
-    const { event, body } = received;
+    const { event } = received;
     if (hasExpired(event, clock.now())) {
       log.warn(`dropping expired pub/sub event ${event["id"]} as of ${event["expiration"]}`);
-      meter.pubsubDelivered(broker.name, topic, "drop", "", 0);
-      await deadLetters.put(message, metadata);
-      return "ack";
+      return drop(message, metadata, topic, "");
     }
     let path: string | undefined;
     try {
@@ -166,9 +264,7 @@ export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage)
     }
     if (path === undefined) {
       log.debug(`no matching route for event ${event["id"]} in pubsub ${broker.name} and topic ${topic}; skipping`);
-      meter.pubsubDelivered(broker.name, topic, "drop", "success", 0);
-      await deadLetters.put(message, metadata);
-      return "ack";
+      return drop(message, metadata, topic, "success");
     }
     const enveloped = isRaw() ? undefined : event;
     if (message.embedded?.isKnown(identityOf(message, enveloped)) === true) {
@@ -177,17 +273,15 @@ export function createDelivery(ports: DeliveryPorts): (message: IncomingMessage)
       return "ack";
     }
     const delivery = deliveries.hold(message, enveloped, broker.name);
-    const told = { deliveryId: delivery.id, isCommittable: delivery.embedded !== undefined };
-    const topicEvent = { event, body, pubsubName: broker.name, topic, path, metadata, ...told };
+    return hand(message, new Handover(ports, message, delivery, received, { topic, path, metadata }));
+  }
+
+  return (message) => {
     try {
-      await hand(delivery, topicEvent, message);
-      return "ack";
-    } catch {
-      // Its attempts are logged and counted.
-      if (ports.isClosing() || signal.aborted) return "retry";
-      return setAside(message, metadata, topic);
-    } finally {
-      deliveries.release(delivery);
+      const taken = take(message);
+      return taken instanceof Promise ? taken : Promise.resolve(taken);
+    } catch (error) {
+      return Promise.reject(error);
     }
   };
 }

@@ -32,21 +32,54 @@ export function identityOf(message: IncomingMessage, event: CloudEvent | undefin
   return id === "" ? { source: "", id: message.id ?? "" } : { source: textOf(event?.["source"]), id };
 }
 
+const digits = 8;
+/** The one way in which an id has its number. */
+const numberText = /^(?:\d{8}|[1-9]\d{8,})$/;
+
+/** An app may hold thousands: texts that can be made from something else are not kept. */
+class Delivery implements HeldDelivery {
+  readonly #prefix: string;
+  readonly number: number;
+  readonly #message: IncomingMessage;
+  readonly #event: CloudEvent | undefined;
+  readonly pubsubName: string;
+  isCommitted = false;
+
+  constructor(prefix: string, number: number, message: IncomingMessage, event: CloudEvent | undefined, name: string) {
+    this.#prefix = prefix;
+    this.number = number;
+    this.#message = message;
+    this.#event = event;
+    this.pubsubName = name;
+  }
+
+  get id(): string {
+    return this.#prefix + String(this.number).padStart(digits, "0");
+  }
+  get identity(): EventIdentity {
+    return identityOf(this.#message, this.#event);
+  }
+  get embedded(): EmbeddedDelivery | undefined {
+    return this.#message.embedded;
+  }
+}
+
 /** Keeps the deliveries of one sidecar. Ids are never used twice, not even by another process. */
 export function createDeliveries(random: Random): Deliveries {
-  const held = new Map<string, HeldDelivery>();
-  let prefix: string | undefined;
+  const held = new Map<number, Delivery>();
+  let prefix = "";
   let count = 0;
   return {
     hold(message, event, pubsubName) {
-      prefix ??= random.uuid();
-      const id = `${prefix}-${String(count++).padStart(8, "0")}`;
-      const { embedded } = message;
-      const delivery = { id, pubsubName, identity: identityOf(message, event), embedded, isCommitted: false };
-      held.set(id, delivery);
+      if (prefix === "") prefix = `${random.uuid()}-`;
+      const delivery = new Delivery(prefix, count++, message, event, pubsubName);
+      held.set(delivery.number, delivery);
       return delivery;
     },
-    release: ({ id }) => void held.delete(id),
-    find: (id) => held.get(id),
+    release: (delivery) => void held.delete((delivery as Delivery).number),
+    find(id) {
+      const number = id.slice(prefix.length);
+      return id.startsWith(prefix) && numberText.test(number) ? held.get(Number(number)) : undefined;
+    },
   };
 }

@@ -5,11 +5,11 @@ import {
 } from "../../gen/dapr/proto/runtime/v1/appcallback_pb.ts";
 import type { SubscribeTopicEventsRequestAlpha1 } from "../../gen/dapr/proto/runtime/v1/pubsub_pb.ts";
 import type { BeginSpan } from "../../kit/call.ts";
-import { createAbortListeners } from "./abort-listeners.ts";
+import { type AbortListener, createAbortListeners } from "./abort-listeners.ts";
 import { deliveryIdName } from "./deliveries.ts";
 import { beginEventSpan } from "./event-span.ts";
 import { topicEventRequest } from "./grpc-event.ts";
-import type { SubscriptionSpec } from "./model.ts";
+import type { SubscriptionSpec, TopicEvent } from "./model.ts";
 import { type AnsweredTransaction, DeliveryError, type EventSink, type Verdict } from "./ports.ts";
 import type { PubSub } from "./pubsub.ts";
 
@@ -18,12 +18,45 @@ type Fields = ReturnType<typeof topicEventRequest>;
 type Answered = Pick<TopicEventResponse, "status" | "transaction">;
 type Answer = AsyncIterator<SubscribeTopicEventsRequestAlpha1>;
 
+type Result = Verdict | AnsweredTransaction;
+
 /** An event that is with the app. */
-interface Waiting {
-  settle(answer: Answered): void;
-  fail(error: Error): void;
+class Waiting implements AbortListener {
+  readonly id: string;
+  readonly signal: AbortSignal;
+  readonly result: Promise<Result>;
+  #resolve!: (result: Result) => void;
+  #reject!: (reason: unknown) => void;
+  readonly #ended: (waiting: Waiting) => void;
   /** Made by who waits for the end of this one. */
   done: PromiseWithResolvers<void> | undefined;
+
+  constructor(id: string, signal: AbortSignal, ended: (waiting: Waiting) => void) {
+    this.id = id;
+    this.signal = signal;
+    this.#ended = ended;
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  settle({ status, transaction }: Answered): void {
+    this.#ended(this);
+    if (status === Status.SUCCESS)
+      this.#resolve(transaction === undefined ? "success" : { wire: "grpc", body: transaction });
+    // compat: pkg/runtime/subscription/postman/streaming counts it so
+    else if (status === Status.DROP) this.#resolve("refuse");
+    else {
+      const name = status === Status.RETRY ? "RETRY status" : `unknown status ${status}`;
+      this.#reject(new DeliveryError(`${name} returned from app while processing pub/sub event ${this.id}`));
+    }
+  }
+
+  aborted(reason: unknown): void {
+    this.#ended(this);
+    this.#reject(reason);
+  }
 }
 
 const unlimited = { enabled: false, maxMessagesCount: 0, maxAwaitDurationMs: 0 };
@@ -56,39 +89,42 @@ class Exchange implements EventSink {
     this.#begin = begin;
   }
 
-  async deliver(
-    event: Parameters<EventSink["deliver"]>[0],
-    signal: AbortSignal,
-  ): Promise<Verdict | AnsweredTransaction> {
-    const fields = topicEventRequest(event);
-    // A message of a stream has no metadata beside the event's own.
-    if (event.isCommittable) fields.extensions[deliveryIdName] = event.deliveryId;
-    const { id } = fields;
-    for (let before = this.#waiting.get(id); before !== undefined; before = this.#waiting.get(id))
-      await (before.done ??= Promise.withResolvers()).promise;
-    if (this.#end !== undefined) throw new DeliveryError("stream closed");
-    const answer = Promise.withResolvers<Answered>();
-    const waiting: Waiting = { settle: answer.resolve, fail: answer.reject, done: undefined };
-    this.#waiting.set(id, waiting);
-    const stopListening = this.#aborts.add(signal, () => answer.reject(signal.reason));
+  /** Not an async function: an app may have thousands of events, and each would keep the frame of one. */
+  deliver(event: TopicEvent, signal: AbortSignal): Promise<Result> {
     try {
-      const trace = beginEventSpan(this.#begin, event.event, event.topic);
-      this.#outgoing.push(fields);
-      this.#wake?.();
-      // compat: pkg/runtime/pubsub/streamer ends the step when the event is sent; no headers go with it
-      trace?.span?.end();
-      const { status, transaction } = await answer.promise;
-      if (status === Status.SUCCESS) return transaction === undefined ? "success" : { wire: "grpc", body: transaction };
-      // compat: pkg/runtime/subscription/postman/streaming counts it so
-      if (status === Status.DROP) return "refuse";
-      const name = status === Status.RETRY ? "RETRY status" : `unknown status ${status}`;
-      throw new DeliveryError(`${name} returned from app while processing pub/sub event ${id}`);
-    } finally {
-      stopListening();
-      this.#waiting.delete(id);
-      waiting.done?.resolve();
+      const fields = topicEventRequest(event);
+      // A message of a stream has no metadata beside the event's own.
+      if (event.isCommittable) fields.extensions[deliveryIdName] = event.deliveryId;
+      return this.#waiting.has(fields.id) ? this.#sendAfter(fields, event, signal) : this.#send(fields, event, signal);
+    } catch (error) {
+      return Promise.reject(error);
     }
   }
+
+  async #sendAfter(fields: Fields, event: TopicEvent, signal: AbortSignal): Promise<Result> {
+    for (let before = this.#waiting.get(fields.id); before !== undefined; before = this.#waiting.get(fields.id))
+      await (before.done ??= Promise.withResolvers()).promise;
+    return this.#send(fields, event, signal);
+  }
+
+  #send(fields: Fields, { event, topic }: TopicEvent, signal: AbortSignal): Promise<Result> {
+    if (this.#end !== undefined) throw new DeliveryError("stream closed");
+    const waiting = new Waiting(fields.id, signal, this.#forget);
+    const trace = beginEventSpan(this.#begin, event, topic);
+    this.#waiting.set(fields.id, waiting);
+    this.#aborts.add(signal, waiting);
+    this.#outgoing.push(fields);
+    this.#wake?.();
+    // compat: pkg/runtime/pubsub/streamer ends the step when the event is sent; no headers go with it
+    trace?.span?.end();
+    return waiting.result;
+  }
+
+  readonly #forget = (waiting: Waiting): void => {
+    this.#aborts.remove(waiting.signal, waiting);
+    this.#waiting.delete(waiting.id);
+    waiting.done?.resolve();
+  };
 
   deliverBulk(): never {
     throw new Error("a streaming subscription gets its events one by one");
@@ -101,7 +137,7 @@ class Exchange implements EventSink {
 
   close(error: Error): void {
     this.#end ??= error;
-    for (const { fail } of this.#waiting.values()) fail(new DeliveryError("stream closed"));
+    for (const waiting of [...this.#waiting.values()]) waiting.aborted(new DeliveryError("stream closed"));
     this.#wake?.();
   }
 
