@@ -12,6 +12,7 @@ import { encodeUtf8 } from "../kit/bytes.ts";
 import { type Call, zeroTraceparent } from "../kit/call.ts";
 import type { Clock } from "../kit/clock.ts";
 import { encodeGoJson } from "../kit/go-json.ts";
+import { createOrderedIds } from "../kit/ordered-id.ts";
 import type { Random } from "../kit/random.ts";
 import { JointCommit, KnownEvent } from "./joint-commit.ts";
 import type { AllOutboxSettings, OutboxSettings } from "./outbox-settings.ts";
@@ -97,7 +98,8 @@ export function createAccompaniment(ports: OutboxPorts): Accompaniment {
     const about = { id, source: appId, pubsubName, topic, traceparent, tracestate: trace.tracestate, time: now() };
     return writeOutboxEvent(event, about);
   }
-  const newId = (): string => `outbox-${random.uuid()}`;
+  const nextId = createOrderedIds(clock, random);
+  const newId = (): string => `outbox-${nextId()}`;
 
   function prepareEvent(event: OutboxEvent, { publishTopic: topic }: OutboxSettings, broker: Broker, call: Call) {
     const data = write(newId(), event, broker.name, topic, call);

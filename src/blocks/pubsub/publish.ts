@@ -5,6 +5,7 @@ import { encodeUtf8 } from "../../kit/bytes.ts";
 import { type Call, type Span, type Trace, zeroTraceparent } from "../../kit/call.ts";
 import { GoJsonError } from "../../kit/go-json.ts";
 import { messageTtl } from "../../kit/message-ttl.ts";
+import { createOrderedIds } from "../../kit/ordered-id.ts";
 import { inParallel } from "../../kit/parallel.ts";
 import { writeCloudEvent } from "./cloudevent.ts";
 import { cloudEventType } from "./content-type.ts";
@@ -80,7 +81,7 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
     }
     return timeText;
   }
-  const newId = (): string => random.uuid();
+  const newId = createOrderedIds(clock, random);
   const topicOf = (broker: Broker, topic: string): string => (broker.isNamespaced ? namespace + topic : topic);
   /** Throws unless the app may publish to the topic; `refused` is called before. */
   function checkScope(broker: Broker, topic: string, refused?: () => void): void {
