@@ -102,6 +102,22 @@ test("embedded: a component that closes gives back what no handler has seen, and
   await two.close();
 });
 
+test("embedded: members of a group in one process take turns, also when each is done before the next message", async () => {
+  const world = embeddedWorld();
+  const app = await world.open("app");
+  const inboxes = [collector(), collector(), collector()];
+  for (const inbox of inboxes) await app.subscribe({ topic: "t", metadata: {} }, inbox.handle, signal);
+  const received = () => inboxes.reduce((sum, inbox) => sum + inbox.received.length, 0);
+  for (let index = 0; index < 12; index++) {
+    await app.publish(message(String(index)), signal);
+    while (received() <= index) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await app.close();
+  assert.equal(received(), 12);
+  for (const inbox of inboxes)
+    assert.ok(inbox.received.length > 0, inboxes.map((one) => one.texts().join()).join(" | "));
+});
+
 test("embedded: a slow consumer holds a bounded number of messages, the rest waits in the file", async () => {
   const world = embeddedWorld();
   const app = await world.open("app", { concurrency: "4" });

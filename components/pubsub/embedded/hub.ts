@@ -158,6 +158,10 @@ function createShared(
     recent,
     now: () => clock.now(),
     consumers: (topic: number): readonly Consumer[] => byTopic.get(topic) ?? nobody,
+    takeTurns(topic: number): void {
+      const [first, ...others] = byTopic.get(topic) ?? nobody;
+      if (first !== undefined) byTopic.set(topic, [...others, first]);
+    },
     written(topic: number, hasDelayed: boolean): void {
       if (hasDelayed) delays.look();
       wake.notify(topic);

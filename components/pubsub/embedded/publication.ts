@@ -19,6 +19,8 @@ export interface PublicationPorts {
   now(): number;
   /** The subscriptions of this process on the topic. */
   consumers(topic: number): readonly Consumer[];
+  /** Another subscription of the topic is the first one from now on. */
+  takeTurns(topic: number): void;
   /** Something is on disk; `hasDelayed`: a part of it is for later. */
   written(topic: number, hasDelayed: boolean): void;
 }
@@ -59,8 +61,10 @@ export class Publication implements PreparedPublish {
   /** In the same turn as the write, so that the claim shares the commit of what it takes. */
   submitted(): void {
     if (this.#rows.length === 0) return;
-    for (const consumer of this.#ports.consumers(this.#topic))
-      if (!consumer.expect()) (this.#late ??= []).push(consumer);
+    const consumers = this.#ports.consumers(this.#topic);
+    for (const consumer of consumers) if (!consumer.expect()) (this.#late ??= []).push(consumer);
+    // The first one of a group gets what there is.
+    if (consumers.length > 1) this.#ports.takeTurns(this.#topic);
   }
 
   /** With what the steps gave, subscribers here need not read the messages. */
