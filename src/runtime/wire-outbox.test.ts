@@ -36,8 +36,8 @@ function apart(more: Partial<JointWorldOptions> = {}) {
   return { ...world, store, broker, clock, rows: () => [...store.rows.keys()] };
 }
 
-async function joined(outbox = true) {
-  const file = await openOneFile(platform, `${temporaryFolder().path}/one.db`);
+async function joined(outbox = true, broker: Readonly<Record<string, string>> = {}) {
+  const file = await openOneFile(platform, `${temporaryFolder().path}/one.db`, { broker });
   const world = createJointWorld({
     platform,
     stores: { store: file.store, other: mapStateStore() },
@@ -231,6 +231,24 @@ test("a publish among the operations goes with the transaction, as the publish A
     ],
   );
   assert.equal(world.messages()[0]?.event["id"], "own");
+  await world.file.close();
+});
+
+test("what the broker cannot take of a transaction is refused as publishing would refuse it, and nothing is written", async () => {
+  const world = await joined(false, { maxSize: "300Ki" });
+  const write = (value: string, metadata: Record<string, string> = {}) => ({
+    operations: [
+      upsert("1", "2"),
+      { operation: "publish", request: { key: "t", value, metadata: { pubsubName: "events", ...metadata } } },
+    ],
+  });
+  const full = await world.post(path, write("x".repeat(300_000)));
+  assert.equal(full.status, 507);
+  assert.match(full.text, /ERR_PUBSUB_FULL.*the broker is full/);
+  const odd = await world.post(path, write("x", { deliverAfter: "soon" }));
+  assert.equal(odd.status, 400);
+  assert.match(odd.text, /ERR_PUBSUB_REQUEST_METADATA.*deliverAfter/);
+  assert.deepEqual([world.keys(), world.messages()], [[], []]);
   await world.file.close();
 });
 

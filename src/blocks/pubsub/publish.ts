@@ -24,10 +24,6 @@ function wireOf({ wire }: { readonly wire?: PublishWire }): { readonly wire?: Pu
   return wire === undefined ? undefined : { wire };
 }
 
-function prepareFailure(broker: Broker, topic: string, cause: unknown): ApiError {
-  return fail("pubsubPublish", { pubsub: broker.name, topic, reason: reasonOf(cause) }, { cause });
-}
-
 /** Publishing without its wires. Every failure is an ApiError. */
 export interface Publisher {
   /** Wraps, checks the scope, hands to the broker. */
@@ -244,10 +240,10 @@ export function createPublisher({ appId, namespace, clock, random, meter, beginS
         const prepared = broker.pubsub.embedded.prepare(message);
         if (!(prepared instanceof Promise)) return prepared;
         return prepared.catch((cause: unknown) => {
-          throw prepareFailure(broker, topic, cause);
+          throw publishFailure(broker, request, cause);
         });
       } catch (cause) {
-        throw prepareFailure(broker, topic, cause);
+        throw publishFailure(broker, request, cause);
       }
     },
 
