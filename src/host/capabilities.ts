@@ -10,8 +10,7 @@ export function capabilitiesOf(
   if (category === "bindings") return bindingCapabilities(instance as Binding, properties);
   if (category === "nameresolution" || !("features" in instance)) return [];
   const features: readonly string[] = instance.features;
-  if (category !== "state")
-    return category === "pubsub" ? features.filter((name) => name === "SUBSCRIBE_WILDCARDS") : features;
+  if (category !== "state") return features;
   return features.includes("ETAG") && features.includes("TRANSACTIONAL") ? [...features, "ACTOR"] : features;
 }
 
