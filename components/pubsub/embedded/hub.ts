@@ -124,7 +124,7 @@ function createShared(
     peers: (topic) =>
       storage
         .all(
-          "SELECT DISTINCT port FROM pubsub_member JOIN pubsub_owner ON id = owner WHERE topic = ? AND id <> ? AND port > 0",
+          "SELECT DISTINCT port FROM pubsub_member JOIN pubsub_owner ON id = owner WHERE topic = +? AND id <> +? AND port > 0",
           [topic, ownerId],
         )
         .map((row) => Number(row["port"])),
