@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { request as nodeRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { after, test } from "node:test";
+import { responseOf } from "../../src/kit/any-status.ts";
 import { bytes, createHost, sleep, until } from "./host.ts";
 
 const host = await createHost();
@@ -24,6 +25,11 @@ async function serve(request: Request, info: { readonly remoteAddress: string })
   }
   if (pathname === "/throw") throw new Error("a secret of ours");
   if (pathname === "/throw-sync") return refuse();
+  if (pathname.startsWith("/status/")) {
+    const status = Number(pathname.slice(8));
+    const text = bytes(`status ${status}`);
+    return responseOf(status % 2 === 0 ? text : new Response(text).body, { status, headers: { "x-status": "odd" } });
+  }
   if (pathname === "/empty") return new Response(null, { status: 204 });
   if (pathname === "/json")
     return Response.json(
@@ -123,6 +129,28 @@ test("HEAD has the head only", async () => {
   const answer = await fetch(`${base}/json`, { method: "HEAD" });
   assert.deepEqual([answer.status, await answer.text()], [200, ""]);
 });
+
+// portable: of a 205 Deno does not say where it ends.
+for (const status of host.name === "deno" ? [600, 999] : [205, 600, 601, 999])
+  test(`status ${status} goes out as it is, with its body`, async () => {
+    const { port } = new URL(base);
+    const seen = await new Promise<
+      [status: number | undefined, reason: string | undefined, kind: unknown, body: string]
+    >((resolve, reject) => {
+      const asked = nodeRequest({ host: "127.0.0.1", port, path: `/status/${status}` }, (answer) => {
+        let body = "";
+        answer.setEncoding("latin1").on("data", (part: string) => {
+          body += part;
+        });
+        answer.on("end", () => resolve([answer.statusCode, answer.statusMessage, answer.headers["x-status"], body]));
+      });
+      asked.on("error", reject).end();
+    });
+    const reason = status === 205 ? "Reset Content" : `status code ${status}`;
+    // portable: Deno's server has the web's statuses alone.
+    if (host.name === "deno") assert.deepEqual([seen[0], seen[3]], [500, ""]);
+    else assert.deepEqual(seen, [status, reason, "odd", `status ${status}`]);
+  });
 
 for (const path of ["/throw", "/throw-sync"])
   test(`${path}: a handler that fails answers 500 and tells nothing`, async () => {

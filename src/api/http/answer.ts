@@ -1,4 +1,5 @@
 import { describeHttp, type HttpError } from "../../errors/http.ts";
+import { responseOf } from "../../kit/any-status.ts";
 import { encodeGoJson, type GoJsonOptions } from "../../kit/go-json.ts";
 import { WholeAnswer } from "./whole-answer.ts";
 
@@ -86,10 +87,7 @@ export function errorAnswer(error: unknown): WholeAnswer {
 /** The answer as the web's response. */
 export function webResponse(answer: HttpAnswer): Response {
   if (!(answer instanceof WholeAnswer)) return answer;
-  const response = new Response(answer.body as Uint8Array<ArrayBuffer> | null, {
-    status: answer.status,
-    headers: answer.pairs(),
-  });
+  const response = responseOf(answer.body, { status: answer.status, headers: answer.pairs() });
   if (answer.failure !== undefined) mark(response, answer.failure);
   return sized(response, answer.body === null ? 0 : answer.body.length);
 }

@@ -1,3 +1,5 @@
+import { responseOf } from "../../kit/any-status.ts";
+
 /** Calls back with the number of body bytes once the last one was handed on, or with what came before the reader or the source gave up. */
 export function countBody(response: Response, counted: (bytes: number) => void): Response {
   const body = response.body;
@@ -30,10 +32,10 @@ export function countBody(response: Response, counted: (bytes: number) => void):
     },
     { highWaterMark: 0 },
   );
-  return new Response(stream, response);
+  return responseOf(stream, response);
 }
 
 /** The same response with headers that can be changed; answers of fetch need a copy for that. */
 export function openCopy(response: Response): Response {
-  return new Response(response.body, response);
+  return responseOf(response.body, response);
 }

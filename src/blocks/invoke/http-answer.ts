@@ -1,6 +1,7 @@
 import type { HttpAnswer } from "../../api/http/answer.ts";
 import { WholeAnswer } from "../../api/http/whole-answer.ts";
 import { httpStatusFromGrpc } from "../../errors/http-status.ts";
+import { responseOf } from "../../kit/any-status.ts";
 import type { MessageBody } from "../../kit/http-message.ts";
 import { InvocationFailure, type InvocationReply } from "../../kit/invocation.ts";
 import { asHttp } from "./header-rules.ts";
@@ -9,7 +10,7 @@ import { sniffContentType } from "./sniff.ts";
 const protobuf = "application/x-protobuf";
 const nothing = new Uint8Array(0);
 /** Statuses whose answers have no body. */
-const bodiless: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
+const bodiless: ReadonlySet<number> = new Set([101, 204, 304]);
 
 /** The reply as an answer. Throws InvocationFailure on a status that HTTP servers do not send. */
 export function httpAnswer(
@@ -18,7 +19,7 @@ export function httpAnswer(
   isEventStream: boolean,
 ): HttpAnswer | Promise<HttpAnswer> {
   const { code, body } = reply;
-  if (code < 200 || code > 599 || body instanceof ReadableStream) return slowAnswer(reply, isHead, isEventStream);
+  if (code < 200 || body instanceof ReadableStream) return slowAnswer(reply, isHead, isEventStream);
   const contentType = reply.typeUrl === "" ? reply.contentType : protobuf;
   const isEvents = isEventStream && code < 300;
   // compat: answers to HEAD say a length, of none, only where an error is answered.
@@ -43,9 +44,9 @@ async function slowAnswer(reply: InvocationReply, isHead: boolean, isEventStream
     body = (await import("./grpc-status.ts")).statusJson(reply);
     contentType = "";
   }
-  if (status > 599 || (status < 200 && status !== 101)) {
+  if (status < 200 && status !== 101) {
     if (body instanceof ReadableStream) await body.cancel();
-    throw unsendable(status);
+    throw new InvocationFailure(undefined, `the app answered with status ${status}, which is no end of an answer`);
   }
   if (isHead || bodiless.has(status)) {
     if (body instanceof ReadableStream) await body.cancel();
@@ -58,21 +59,7 @@ async function slowAnswer(reply: InvocationReply, isHead: boolean, isEventStream
   const isEvents = isEventStream && status < 300;
   const whole = wholeAnswer(reply, status, body instanceof ReadableStream ? null : body, contentType, isEvents);
   if (!(body instanceof ReadableStream) && status !== 101) return whole;
-  return newResponse(body as ReadableStream<Uint8Array> | null, { status, headers: whole.pairs() });
-}
-
-function unsendable(status: number, cause?: unknown): InvocationFailure {
-  const text = `the app answered with status ${status}, which this listener cannot send`;
-  return new InvocationFailure(undefined, text, { cause });
-}
-
-/** portable: only Bun makes a response of status 101. */
-function newResponse(body: MessageBody, init: { readonly status: number; readonly headers: HeadersInit }): Response {
-  try {
-    return new Response(body as BodyInit | null, init);
-  } catch (cause) {
-    throw init.status === 101 ? unsendable(101, cause) : cause;
-  }
+  return responseOf(body as ReadableStream<Uint8Array> | null, { status, headers: whole.pairs() });
 }
 
 function wholeAnswer(

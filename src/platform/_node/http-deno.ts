@@ -1,3 +1,4 @@
+import { isWebStatus } from "../../kit/any-status.ts";
 import { defaultMessageBytes, UpgradeResponse } from "../../kit/websocket/upgrade-response.ts";
 import type { FetchHandler, HttpListen, Listener, RequestInfo } from "../types.ts";
 import { plainAddress } from "./address.ts";
@@ -30,6 +31,15 @@ interface DenoServe {
   ): DenoServer;
 }
 
+/** portable: Deno's server sends what the web has statuses for: others become 500, and what has no body there has none. */
+function sendable(answer: Response): Response {
+  // Where the status is the web's own, looking at the body would hide its length.
+  if (!Object.hasOwn(answer, "status")) return answer;
+  const { status, headers, body } = answer;
+  body?.cancel().catch(() => {});
+  return new Response(null, isWebStatus(status, false) ? { status, headers } : { status: 500 });
+}
+
 class LazyRequestInfo implements RequestInfo {
   readonly #info: DenoRequestInfo;
   constructor(info: DenoRequestInfo) {
@@ -59,7 +69,7 @@ export async function serveDenoHttp(listen: HttpListen, handle: FetchHandler): P
     if (open === 0) whenIdle?.();
   };
   const accepted = (request: Request, answer: Response): Response => {
-    if (!(answer instanceof UpgradeResponse)) return answer;
+    if (!(answer instanceof UpgradeResponse)) return sendable(answer);
     open += 1;
     const socket = openDenoWebSocket(answer, request, listen.maxMessageBytes ?? defaultMessageBytes, () => {
       webSockets.delete(socket);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { httpStatusText } from "../../kit/http-status-text.ts";
 import { defaultMessageBytes, UpgradeResponse } from "../../kit/websocket/upgrade-response.ts";
 import type { FetchHandler, HttpListen, Listener } from "../types.ts";
 import { plainAddress } from "./address.ts";
@@ -37,7 +38,7 @@ function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
 
 function writeHead(response: Response, outgoing: ServerResponse, length?: number): void {
   outgoing.statusCode = response.status;
-  if (response.statusText !== "") outgoing.statusMessage = response.statusText;
+  outgoing.statusMessage = response.statusText || httpStatusText(response.status) || `status code ${response.status}`;
   for (const [name, value] of response.headers) if (name !== "set-cookie") outgoing.setHeader(name, value);
   const cookies = response.headers.getSetCookie();
   if (cookies.length > 0) outgoing.setHeader("set-cookie", cookies);
