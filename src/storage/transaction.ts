@@ -36,11 +36,13 @@ export function failedOutcome(action: string, path: string, cause: unknown): Out
 const noRows: readonly SqlRow[] = Object.freeze([]);
 
 const oneChange: StepResult = Object.freeze({ changes: 1, rows: noRows });
-const plainResult: readonly StepResult[] = Object.freeze([oneChange]);
+const oneChangeEach = (steps: number): readonly StepResult[] => new Array<StepResult>(steps).fill(oneChange);
+/** By the number of steps, up to those of a transaction with outbox and inbox of a few keys. */
+const fewResults = Object.freeze([0, 1, 2, 3, 4, 5, 6, 7, 8].map((steps) => Object.freeze(oneChangeEach(steps))));
 
 /** The results of a transaction whose steps have changed one row each. */
 export function plainResults(steps: number): readonly StepResult[] {
-  return steps === 1 ? plainResult : new Array<StepResult>(steps).fill(oneChange);
+  return fewResults[steps] ?? oneChangeEach(steps);
 }
 
 /** The results of a done transaction; throws the error of any other. */

@@ -6,6 +6,7 @@ import type { Metadata } from "./model.ts";
 
 /** What was written, as the event of an outbox tells it. */
 export interface OutboxContent {
+  /** A text of type `application/json` is JSON as Go writes it, with sorted keys. */
   readonly data: Uint8Array | string;
   /** Empty: text. */
   readonly contentType: string;
@@ -33,6 +34,7 @@ const quote = (value: string): string => (plain.test(value) ? `"${value}"` : enc
 
 /** The data as the first member of an event. */
 function dataMember(contentType: string, data: Uint8Array | string): string {
+  if (typeof data === "string" && contentType.toLowerCase() === "application/json") return `"data":${data}`;
   if (isJsonType(contentType)) {
     try {
       return `"data":${encodeGoJson(decodeGoJson(utf8(data)), { sortKeys: true })}`;

@@ -17,7 +17,7 @@ export interface OpenStateStore {
 
 /** What the outbox of a store publishes for one upsert. */
 export interface OutboxEvent {
-  /** A text is sent in UTF-8. */
+  /** A text is sent in UTF-8; one of type `application/json` is JSON as Go writes it, with sorted keys. */
   readonly data: Uint8Array | string;
   /** Empty: none was given. */
   readonly contentType: string;
