@@ -50,6 +50,8 @@ test("pragmas go on, what we decide ourselves is told", () => {
   ]);
   assert.equal(warnings.length, 2);
   assert.deepEqual(read("a.db?_txlock=IMMEDIATE").warnings, []);
+  assert.equal(read("a.db?_txlock=Exclusive").warnings.length, 1);
+  assert.equal(read("a.db?_txlock=").warnings.length, 1);
 });
 
 test("faults are told in upstream's words where it has some", () => {
@@ -59,6 +61,7 @@ test("faults are told in upstream's words where it has some", () => {
     ["a.db?_pragma=journal_mode(WAL)", "found forbidden option '_pragma=journal_mode' in the connection string"],
     ["a.db?_pragma=foreign_keys(1)", "found forbidden option '_pragma=foreign_keys' in the connection string"],
     ["a.db?_pragma=x(1);DROP", 'cannot read option "_pragma=x(1);DROP" in the connection string: write name(value)'],
+    ["a.db?_txlock=Bad", 'failed to ping: unknown _txlock "bad"'],
     ["file:a%zz.db", 'cannot read the path of connection string "file:a%zz.db": write "%" as "%25"'],
   ] as const)
     assert.throws(() => read(text), { kind: "badMetadata", message });

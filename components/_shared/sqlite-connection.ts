@@ -57,6 +57,8 @@ export function readSqliteConnection(settings: SqliteSettings, warn: (message: s
   const hasOptions = mark > 0;
   const options = new URLSearchParams(hasOptions ? connectionString.slice(mark + 1) : "");
   const lock = options.get("_txlock");
+  if (lock && !/^(?:deferred|immediate|exclusive)$/i.test(lock))
+    throw new DriverError("badMetadata", `failed to ping: unknown _txlock "${lock.toLowerCase()}"`);
   if (lock !== null && lock.toLowerCase() !== "immediate")
     warn("Option _txlock of the connection string has no effect: transactions take their lock at once");
   const pragmas = options.getAll("_pragma").flatMap((text) => readPragma(text, warn));

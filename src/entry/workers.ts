@@ -5,7 +5,7 @@ import { renderHttp } from "../errors/http.ts";
 import type { FetchHandler } from "../platform/types.ts";
 import { createWorkersPlatform } from "../platform/workers.ts";
 import { openIsolate } from "../runtime/isolate.ts";
-import { tokenHeader, tokenMatches } from "../security/token.ts";
+import { firstTokenMatches, tokenHeader } from "../security/token.ts";
 import { createLog } from "../telemetry/log.ts";
 import { version, wireVersion } from "./version.ts";
 
@@ -42,7 +42,8 @@ function startFailure(error: unknown, request: Request, bindings: WorkerBindings
   const reason = error instanceof Error ? error.message : String(error);
   console.error(`the runtime could not start: ${reason}`);
   const token = bindings["DAPR_API_TOKEN"];
-  const mayKnow = typeof token !== "string" || token === "" || tokenMatches(token, request.headers.get(tokenHeader));
+  const mayKnow =
+    typeof token !== "string" || token === "" || firstTokenMatches(token, request.headers.get(tokenHeader));
   const message = `the runtime could not start: ${mayKnow ? reason : "its log says why"}`;
   return renderHttp(fail("unknown", { message }));
 }

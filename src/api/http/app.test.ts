@@ -183,6 +183,22 @@ test("the API token", async () => {
   assert.deepEqual(await passed.json(), ["x-a"]);
 });
 
+test("of several tokens the first one counts, and handlers see none", async () => {
+  const call = api({ token: "sec,ret" });
+  const tell = async (...tokens: string[]) => {
+    const headers = new Headers();
+    for (const token of tokens) headers.append("dapr-api-token", token);
+    const answer = await call("GET", "/v1.0/headers", { headers });
+    return answer.status === 200 ? await answer.json() : answer.status;
+  };
+  assert.deepEqual(await tell("sec,ret"), []);
+  assert.deepEqual(await tell("sec,ret", "wrong"), []);
+  assert.deepEqual(await tell("sec,ret", "sec,ret", ""), []);
+  assert.equal(await tell("wrong", "sec,ret"), 401);
+  assert.equal(await tell("sec,retx"), 401);
+  assert.equal(await tell("sec"), 401);
+});
+
 test("cross-origin rules", async () => {
   const preflight = {
     headers: {

@@ -1,4 +1,4 @@
-import { tokenHeader, tokenMatches } from "../../security/token.ts";
+import { firstTokenMatches, tokenHeader } from "../../security/token.ts";
 import { cleanPath } from "./clean-path.ts";
 import type { ApiRequest } from "./request.ts";
 import type { Route } from "./route.ts";
@@ -17,6 +17,6 @@ export function createTokenGate(token: string, routes: readonly Route[]): (reque
   return (request) => {
     const given = request.raw.headers.get(tokenHeader);
     if (given !== null) request.hidesToken = true;
-    return tokenMatches(token, given) || open.has(`${request.method} ${cleanPath(request.path)}`);
+    return firstTokenMatches(token, given) || open.has(`${request.method} ${cleanPath(request.path)}`);
   };
 }
