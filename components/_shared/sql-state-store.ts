@@ -33,6 +33,8 @@ export interface SqlStateStoreOptions {
   readonly clock: Pick<Clock, "now">;
   readonly random: Pick<Random, "uuid">;
   readonly enableQuery: boolean;
+  /** ETags count the writes of a key, and a write that says last-write is not compared: what programs for Redis count on. */
+  readonly countsWrites?: boolean;
   beforeClose(): Promise<void>;
 }
 
@@ -56,6 +58,7 @@ function decodeBinary(text: string): Uint8Array {
 /** A store on tables that exist. A write is one transaction of the database. */
 export function createSqlStateStore({ database, tables, clock, random, ...options }: SqlStateStoreOptions): StateStore {
   const { state } = tables;
+  const countsWrites = options.countsWrites === true;
   const now = createSqliteNow(() => clock.now());
   const LIVE = "(expiration_time IS NULL OR expiration_time > ?)";
   // JSON comes as bytes, which saves a decoding; base64 comes as text.
@@ -65,8 +68,8 @@ export function createSqlStateStore({ database, tables, clock, random, ...option
   const NAMES = "(key, value, is_binary, etag, expiration_time, update_time)";
   // Changing a row where it stands costs half of what replacing it does, which would write two more pages. Upstream replaces,
   // so there a key that is written again moves to the end of keysLike; here it keeps its place.
-  const OVER =
-    "ON CONFLICT (key) DO UPDATE SET value = excluded.value, is_binary = excluded.is_binary, etag = excluded.etag, expiration_time = excluded.expiration_time, update_time = excluded.update_time";
+  const NEXT_ETAG = countsWrites ? "CAST(CAST(etag AS INTEGER) + 1 AS TEXT)" : "excluded.etag";
+  const OVER = `ON CONFLICT (key) DO UPDATE SET value = excluded.value, is_binary = excluded.is_binary, etag = ${NEXT_ETAG}, expiration_time = excluded.expiration_time, update_time = excluded.update_time`;
   const PUT = `INSERT INTO ${state} ${NAMES} VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?) ${OVER}`;
   const PUT_NEW = `INSERT INTO ${state} ${NAMES} SELECT ?, CAST(? AS TEXT), ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM ${state} WHERE key = ? AND ${LIVE}) ${OVER}`;
   const UPDATE = `UPDATE ${state} SET value = CAST(? AS TEXT), is_binary = ?, etag = ?, expiration_time = ?, update_time = ? WHERE key = ? AND etag = ? AND ${LIVE}`;
@@ -86,13 +89,18 @@ export function createSqlStateStore({ database, tables, clock, random, ...option
     return ttl === undefined || ttl <= 0 ? null : sqliteTime((Math.floor(clock.now() / 1000) + ttl) * 1000);
   }
 
-  function setStep({ key, value, etag, concurrency, metadata }: StateSet): Step {
+  function etagAfter(etag: string | null): string {
+    return countsWrites ? String((Number.parseInt(etag ?? "", 10) || 0) + 1) : random.uuid();
+  }
+
+  function setStep({ key, value, etag: given, concurrency, metadata }: StateSet): Step {
     if (key === "") throw new DriverError("badRequest", "missing key in set option");
     const expires = expiryOf(metadata);
     const stored = value.binary ? encodeBase64(value.bytes) : value.bytes;
     const isBinary = value.binary ? 1 : 0;
     const time = now();
-    const fresh = random.uuid();
+    const etag = countsWrites && concurrency === "last-write" ? null : given;
+    const fresh = etagAfter(etag);
     if (etag !== null && etag !== "")
       return { sql: UPDATE, params: [stored, isBinary, fresh, expires, time, key, etag, time], expect: CHANGED };
     const row: SqlValue[] = [key, stored, isBinary, fresh, expires, time];

@@ -82,5 +82,6 @@ test("a replaced store has a table of its own and keeps what the runtime reads",
     connectionString: "/data/pillion.db",
     tableName: "state_my_store",
     metadataTableName: "state_my_store_metadata",
+    countsWrites: "true",
   });
 });

@@ -29,7 +29,13 @@ const runtimeProperties: Readonly<Record<StandIn["type"], readonly string[]>> = 
 
 const mqtt: StandIn = { type: "pubsub.embedded", address: ["url"], port: 1883 };
 const standIns: Readonly<Record<string, StandIn>> = {
-  "state.redis": { type: "state.sqlite", address: ["redishost"], port: 6379 },
+  "state.redis": {
+    type: "state.sqlite",
+    address: ["redishost"],
+    port: 6379,
+    // Programs for Redis know that a new key has the ETag 1, samples of the SDKs among them.
+    settings: () => ({ countsWrites: "true" }),
+  },
   "pubsub.redis": {
     type: "pubsub.embedded",
     address: ["redishost"],
@@ -109,6 +115,7 @@ export function onEmbeddedEngine(resource: ComponentResource, dataDir: string): 
           connectionString: file,
           tableName: tableOf(resource.name),
           metadataTableName: `${tableOf(resource.name)}_metadata`,
+          ...settings?.(settingOf(resource.metadata)),
         };
   const own = Object.entries(properties).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
   return { ...resource, type, version: "v1", metadata: [...kept, ...own] };

@@ -353,3 +353,49 @@ test("a query means the same in SQLite and in memory", async () => {
   await sqlite.close();
   await inMemory.close();
 });
+
+test("state.sqlite: countsWrites numbers the writes of a key, and last-write is not compared", async () => {
+  const store = await open({ connectionString: join(temporaryFolder().path, "counted.db"), countsWrites: "true" });
+  const etagOf = async (key: string) => (await store.get(get(key), signal))?.etag;
+  await store.set(set("a", "1"), signal);
+  assert.equal(await etagOf("a"), "1");
+  await store.set(set("a", "2"), signal);
+  assert.equal(await etagOf("a"), "2");
+  await store.set(set("a", "3", { etag: "2" }), signal);
+  assert.equal(await etagOf("a"), "3");
+  await assert.rejects(store.set(set("a", "4", { etag: "2", concurrency: "first-write" }), signal), {
+    kind: "etagMismatch",
+  });
+  await assert.rejects(store.set(set("a", "4", { etag: "2" }), signal), { kind: "etagMismatch" });
+  await store.set(set("a", "4", { etag: "2", concurrency: "last-write" }), signal);
+  assert.deepEqual([await textOf(store, "a"), await etagOf("a")], ["4", "4"]);
+  await assert.rejects(store.delete({ ...set("a", ""), etag: "3" }, signal), { kind: "etagMismatch" });
+  await store.transact?.(
+    [
+      { kind: "upsert", request: set("a", "5", { etag: "4" }) },
+      { kind: "upsert", request: set("b", "1", { concurrency: "first-write" }) },
+    ],
+    {},
+    signal,
+  );
+  assert.deepEqual([await etagOf("a"), await etagOf("b")], ["5", "1"]);
+  await store.delete({ ...set("a", ""), etag: "5" }, signal);
+  await store.set(set("a", "1"), signal);
+  assert.equal(await etagOf("a"), "1");
+  await store.close();
+});
+
+test("state.sqlite: countsWrites goes on with rows whose ETags are random", async () => {
+  const connectionString = join(temporaryFolder().path, "random.db");
+  const before = await open({ connectionString });
+  await before.set(set("a", "1"), signal);
+  const random = (await before.get(get("a"), signal))?.etag ?? "";
+  await before.close();
+  const store = await open({ connectionString, countsWrites: "true" });
+  await store.set(set("a", "2", { etag: random }), signal);
+  const etag = (await store.get(get("a"), signal))?.etag ?? "";
+  assert.match(etag, /^\d+$/);
+  await store.set(set("a", "3"), signal);
+  assert.equal((await store.get(get("a"), signal))?.etag, String(Number(etag) + 1));
+  await store.close();
+});

@@ -34,6 +34,10 @@ export default defineStateStore({
       .alias("cleanupIntervalInSeconds")
       .help("How often expired rows are removed; 0 leaves them, they are hidden all the same"),
     enableQuery: m.flag().default(false).help("Turns on the query API over JSON values"),
+    countsWrites: m
+      .flag()
+      .default(false)
+      .help("ETags as a Redis store has them: 1, 2, … for each key, and not compared when a write says last-write"),
   },
   async open(metadata, context) {
     const { clock, random, log } = context;
@@ -56,6 +60,7 @@ export default defineStateStore({
       clock,
       random,
       enableQuery: metadata.enableQuery,
+      countsWrites: metadata.countsWrites,
       beforeClose: stopCleanup,
     });
   },
