@@ -1,29 +1,91 @@
 import { readEnvironment } from "../config/env.ts";
-import type { AppRecord } from "../registry/app-record.ts";
+import { flag } from "../config/flags.ts";
+import { responseOf } from "../kit/any-status.ts";
+import type { Platform } from "../platform/types.ts";
 import { CommandError } from "./command-error.ts";
+import { findApp } from "./find-app.ts";
 import type { Program } from "./program.ts";
 
+/** Where the commands that call a sidecar find it besides its registry. */
+export const socketFlags = {
+  "unix-domain-socket": flag.text("", "Folder of the sidecar's unix sockets, when it listens on those", { short: "u" }),
+};
+
+/** Where a sidecar listens: an entry of the registry is one. */
+export interface SidecarPlace {
+  readonly appId: string;
+  /** Empty: on a unix socket. */
+  readonly httpAddress: string;
+  /** Of its unix sockets, where that is known. */
+  readonly socketFolder?: string;
+}
+
+/** The place of an app's sidecar as the flags say. Throws CommandError when no such app is running. */
+export async function findSidecar(
+  program: Program,
+  values: { readonly "data-dir": string; readonly "unix-domain-socket": string },
+  appId: string,
+): Promise<SidecarPlace> {
+  const socketFolder = values["unix-domain-socket"];
+  return socketFolder === "" ? findApp(program, values["data-dir"], appId) : { appId, httpAddress: "", socketFolder };
+}
+
+/** What is asked of a sidecar's HTTP API. */
+export interface SidecarRequest {
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  readonly body?: { readonly data: Uint8Array<ArrayBuffer>; readonly type: string } | undefined;
+}
+
 /** Sends a request to the HTTP API of a running sidecar, with the token of DAPR_API_TOKEN. Throws CommandError when it cannot be reached. */
-export async function askSidecar(
-  { platform }: Program,
-  record: AppRecord,
-  method: string,
-  path: string,
-  body?: { readonly data: string | Uint8Array<ArrayBuffer>; readonly type: string },
-): Promise<Response> {
+export async function askSidecar(program: Program, place: SidecarPlace, request: SidecarRequest): Promise<Response> {
+  const { platform } = program;
+  const { appId, httpAddress, socketFolder } = place;
+  const { method, path, body } = request;
   const { apiToken } = readEnvironment(platform.env);
   const headers = new Headers(body === undefined ? {} : { "content-type": body.type });
   if (apiToken !== "") headers.set("dapr-api-token", apiToken);
-  if (record.httpAddress === "") {
+  const failed = (where: string, cause: unknown): never => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CommandError(`calling "${where}" failed: ${why}`, { cause });
+  };
+  if (socketFolder !== undefined) {
+    const socket = `${socketFolder}/dapr-${appId}-http.socket`;
+    return askSocket(platform, socket, request, headers).catch((cause) => failed(socket, cause));
+  }
+  if (httpAddress === "") {
     throw new CommandError(
-      `the sidecar of "${record.appId}" listens on a unix socket only, which this command does not use`,
+      `the sidecar of "${appId}" listens on a unix socket only: invoke and publish take its folder as --unix-domain-socket`,
     );
   }
-  const url = `http://${record.httpAddress}${path}`;
+  const url = `http://${httpAddress}${path}`;
+  return fetch(url, { method, headers, ...(body !== undefined && { body: body.data }) }).catch((cause) =>
+    failed(url, cause),
+  );
+}
+
+/** Rejects with what went wrong on the way. */
+async function askSocket(
+  { tcp, clock, name }: Platform,
+  socket: string,
+  { method, path, body }: SidecarRequest,
+  headers: Headers,
+): Promise<Response> {
+  if (tcp === undefined) throw new Error(`the ${name} runtime cannot dial unix sockets`);
+  const { createHttp1Client } = await import("../channel/app/http1-client.ts");
+  const client = createHttp1Client({ tcp, clock, connect: { host: "localhost", port: 0, path: socket } });
   try {
-    return await fetch(url, { method, headers, ...(body !== undefined && { body: body.data }) });
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(`calling "${url}" failed: ${why}`, { cause });
+    const [target = "", ...query] = path.split("?");
+    const reply = await client.request(
+      { method, path: target, query: query.join("?"), headers: [...headers], body: body?.data ?? null },
+      new AbortController().signal,
+      () => {},
+    );
+    const answer = responseOf(reply.body, { status: reply.status, headers: reply.headers as [string, string][] });
+    const bytes = new Uint8Array(await answer.arrayBuffer());
+    return responseOf(bytes.length === 0 ? null : bytes, { status: reply.status, headers: answer.headers });
+  } finally {
+    client.close();
   }
 }

@@ -1,12 +1,12 @@
 import { ConfigError } from "../../config/config-error.ts";
 import { flag, parseFlags } from "../../config/flags.ts";
 import { dataDirFlag } from "../../config/run-flags.ts";
+import { httpStatusText } from "../../kit/http-status-text.ts";
 import type { Command } from "../command.ts";
 import { CommandError } from "../command-error.ts";
-import { findApp } from "../find-app.ts";
 import { needHost } from "../host.ts";
 import { payloadFlags, readPayload } from "../payload.ts";
-import { askSidecar } from "../sidecar-request.ts";
+import { askSidecar, findSidecar, socketFlags } from "../sidecar-request.ts";
 import { createStatus } from "../status.ts";
 
 const flags = {
@@ -14,6 +14,7 @@ const flags = {
   method: flag.text("", "Method to call, a path of the app", { short: "m" }),
   verb: flag.text("POST", "HTTP verb", { short: "v" }),
   ...payloadFlags,
+  ...socketFlags,
   "data-dir": dataDirFlag,
 };
 
@@ -27,6 +28,7 @@ export const invokeCommand: Command = {
   examples: [
     ["POST a body", `pillion invoke --app-id orders --method orders --data '{"id":"1"}'`],
     ["GET", "pillion invoke -a orders -m orders/1 -v GET"],
+    ["A sidecar on unix sockets", "pillion invoke -u /tmp -a orders -m orders/1 -v GET"],
   ],
   flags,
   async run(program, args) {
@@ -38,21 +40,18 @@ export const invokeCommand: Command = {
     }
     const data = await readPayload(files, values);
     const appId = values["app-id"];
-    const record = await findApp(program, values["data-dir"], appId);
     const verb = values.verb.toUpperCase();
     const path = `/v1.0/invoke/${encodeURIComponent(appId)}/method/${values.method.replace(/^\/+/, "")}`;
     const hasBody = verb !== "GET" && verb !== "HEAD";
-    const answer = await askSidecar(
-      program,
-      record,
-      verb,
-      path,
-      hasBody ? { data, type: "application/json" } : undefined,
-    );
+    const place = await findSidecar(program, values, appId);
+    const body = hasBody ? { data, type: "application/json" } : undefined;
+    const answer = await askSidecar(program, place, { method: verb, path, body });
     const text = await answer.text();
     if (answer.status < 200 || answer.status >= 400) {
       const detail = text === "" ? "" : `: ${text}`;
-      throw new CommandError(`error invoking app ${appId}: ${answer.status} ${answer.statusText}${detail}`);
+      throw new CommandError(
+        `error invoking app ${appId}: ${`${answer.status} ${httpStatusText(answer.status)}`.trimEnd()}${detail}`,
+      );
     }
     if (text !== "") process.stdout(`${text}\n`);
     createStatus(process, program.platform.clock, false).success("App invoked successfully");

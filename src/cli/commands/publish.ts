@@ -3,10 +3,9 @@ import { flag, parseFlags } from "../../config/flags.ts";
 import { dataDirFlag } from "../../config/run-flags.ts";
 import type { Command } from "../command.ts";
 import { CommandError } from "../command-error.ts";
-import { findApp } from "../find-app.ts";
 import { needHost } from "../host.ts";
 import { payloadFlags, readPayload } from "../payload.ts";
-import { askSidecar } from "../sidecar-request.ts";
+import { askSidecar, findSidecar, socketFlags } from "../sidecar-request.ts";
 import { createStatus } from "../status.ts";
 
 const flags = {
@@ -15,6 +14,7 @@ const flags = {
   topic: flag.text("", "Topic", { short: "t" }),
   metadata: flag.text("", "Metadata of the event, a JSON object", { short: "m" }),
   ...payloadFlags,
+  ...socketFlags,
   "data-dir": dataDirFlag,
 };
 
@@ -66,10 +66,10 @@ export const publishCommand: Command = {
     }
     const query = metadataQuery(values.metadata);
     const data = await readPayload(files, values);
-    const record = await findApp(program, values["data-dir"], values["publish-app-id"]);
     const type = isCloudEvent(data) ? "application/cloudevents+json" : "application/json";
     const path = `/v1.0/publish/${encodeURIComponent(values.pubsub)}/${values.topic}${query}`;
-    const answer = await askSidecar(program, record, "POST", path, { data, type });
+    const place = await findSidecar(program, values, values["publish-app-id"]);
+    const answer = await askSidecar(program, place, { method: "POST", path, body: { data, type } });
     if (!answer.ok) {
       const text = await answer.text();
       throw new CommandError(`Error publishing topic ${values.topic}: status ${answer.status}${text && `: ${text}`}`);

@@ -45,7 +45,7 @@ async function askToEnd({ program, process }: StopPorts, record: AppRecord, all:
     process.signal(record.pid, "SIGTERM");
     return;
   }
-  const answer = await askSidecar(program, record, "POST", "/v1.0/shutdown");
+  const answer = await askSidecar(program, record, { method: "POST", path: "/v1.0/shutdown" });
   if (answer.status === 401) throw new CommandError("its API wants a token, set DAPR_API_TOKEN to it");
   if (!answer.ok) throw new CommandError(`its sidecar answered ${answer.status} to the request to shut down`);
 }
