@@ -1,5 +1,6 @@
 import type { Catalog } from "../driver/define.ts";
 import type { Platform } from "../platform/types.ts";
+import type { askSocket } from "../runtime/ask-socket.ts";
 import type { serveComponent } from "../runtime/component-server.ts";
 import type { defaultComponents } from "../runtime/default-components.ts";
 import type { localServers, onEmbeddedEngine } from "../runtime/local-components.ts";
@@ -28,6 +29,8 @@ export interface Program {
   readonly embeddedComponents: () => Promise<EmbeddedComponents>;
   /** Opens the embedded broker of a file. */
   readonly openBroker: () => Promise<typeof openBroker>;
+  /** Calls a sidecar over its unix socket. */
+  readonly askSocket: () => Promise<typeof askSocket>;
   /** Serves a driver as a pluggable component. */
   readonly serveComponent: () => Promise<typeof serveComponent>;
 }

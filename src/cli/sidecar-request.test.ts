@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hostPlatform } from "../../test/harness/host-platform.ts";
 import { temporaryFolder } from "../../test/harness/temporary-folder.ts";
+import { askSocket } from "../runtime/ask-socket.ts";
 import type { Program } from "./program.ts";
 import { askSidecar, findSidecar } from "./sidecar-request.ts";
 
@@ -18,7 +19,10 @@ test("a sidecar is asked over its unix socket, with the token", async () => {
       return Response.json([...told, await request.text()], { status: pathname === "/v1.0/missing" ? 404 : 200 });
     },
   );
-  const program = { platform: { ...platform, env: { DAPR_API_TOKEN: "secret" } } } as unknown as Program;
+  const program = {
+    platform: { ...platform, env: { DAPR_API_TOKEN: "secret" } },
+    askSocket: async () => askSocket,
+  } as unknown as Program;
   const place = await findSidecar(program, { "data-dir": "", "unix-domain-socket": socketFolder }, "orders");
   const body = { data: new TextEncoder().encode("hello"), type: "text/x" };
   const posted = await askSidecar(program, place, { method: "POST", path: "/v1.0/a?b=c?d", body });

@@ -1,7 +1,6 @@
 import { readEnvironment } from "../config/env.ts";
 import { flag } from "../config/flags.ts";
-import { responseOf } from "../kit/any-status.ts";
-import type { Platform } from "../platform/types.ts";
+import type { SocketRequest } from "../runtime/ask-socket.ts";
 import { CommandError } from "./command-error.ts";
 import { findApp } from "./find-app.ts";
 import type { Program } from "./program.ts";
@@ -30,16 +29,8 @@ export async function findSidecar(
   return socketFolder === "" ? findApp(program, values["data-dir"], appId) : { appId, httpAddress: "", socketFolder };
 }
 
-/** What is asked of a sidecar's HTTP API. */
-export interface SidecarRequest {
-  readonly method: string;
-  /** With the query. */
-  readonly path: string;
-  readonly body?: { readonly data: Uint8Array<ArrayBuffer>; readonly type: string } | undefined;
-}
-
 /** Sends a request to the HTTP API of a running sidecar, with the token of DAPR_API_TOKEN. Throws CommandError when it cannot be reached. */
-export async function askSidecar(program: Program, place: SidecarPlace, request: SidecarRequest): Promise<Response> {
+export async function askSidecar(program: Program, place: SidecarPlace, request: SocketRequest): Promise<Response> {
   const { platform } = program;
   const { appId, httpAddress, socketFolder } = place;
   const { method, path, body } = request;
@@ -52,6 +43,7 @@ export async function askSidecar(program: Program, place: SidecarPlace, request:
   };
   if (socketFolder !== undefined) {
     const socket = `${socketFolder}/dapr-${appId}-http.socket`;
+    const askSocket = await program.askSocket();
     return askSocket(platform, socket, request, headers).catch((cause) => failed(socket, cause));
   }
   if (httpAddress === "") {
@@ -63,29 +55,4 @@ export async function askSidecar(program: Program, place: SidecarPlace, request:
   return fetch(url, { method, headers, ...(body !== undefined && { body: body.data }) }).catch((cause) =>
     failed(url, cause),
   );
-}
-
-/** Rejects with what went wrong on the way. */
-async function askSocket(
-  { tcp, clock, name }: Platform,
-  socket: string,
-  { method, path, body }: SidecarRequest,
-  headers: Headers,
-): Promise<Response> {
-  if (tcp === undefined) throw new Error(`the ${name} runtime cannot dial unix sockets`);
-  const { createHttp1Client } = await import("../channel/app/http1-client.ts");
-  const client = createHttp1Client({ tcp, clock, connect: { host: "localhost", port: 0, path: socket } });
-  try {
-    const [target = "", ...query] = path.split("?");
-    const reply = await client.request(
-      { method, path: target, query: query.join("?"), headers: [...headers], body: body?.data ?? null },
-      new AbortController().signal,
-      () => {},
-    );
-    const answer = responseOf(reply.body, { status: reply.status, headers: reply.headers as [string, string][] });
-    const bytes = new Uint8Array(await answer.arrayBuffer());
-    return responseOf(bytes.length === 0 ? null : bytes, { status: reply.status, headers: answer.headers });
-  } finally {
-    client.close();
-  }
 }

@@ -39,6 +39,7 @@ export async function start(
       ...(await import("../runtime/local-components.ts")),
     }),
     openBroker: async () => (await import("../runtime/open-broker.ts")).openBroker,
+    askSocket: async () => (await import("../runtime/ask-socket.ts")).askSocket,
     serveComponent: async () => (await import("../runtime/component-server.ts")).serveComponent,
   };
   let code: number;
