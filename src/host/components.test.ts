@@ -75,7 +75,10 @@ function world() {
     onLoaded({ name }) {
       if (name === "refused") throw new Error("not this one");
     },
-    onChanged: ({ name }) => void events.push(`changed ${name} ${components.find("state", name) !== undefined}`),
+    onChanged({ name }) {
+      const isLeaving = components.findLeaving("state", name) !== undefined;
+      events.push(`changed ${name} ${components.find("state", name) !== undefined}${isLeaving ? " leaving" : ""}`);
+    },
   });
   return { components, secrets, events: () => events.splice(0), lines: () => lines.splice(0) };
 }
@@ -86,8 +89,9 @@ test("who depends on a component is told when it is there, and when it is gone b
   assert.deepEqual(events(), ["open a", "changed a true"]);
   assert.equal(components.has("a"), true);
   await components.unload("a");
-  assert.deepEqual(events(), ["changed a false", "close a"]);
+  assert.deepEqual(events(), ["changed a false leaving", "close a"]);
   assert.equal(components.has("a"), false);
+  assert.equal(components.findLeaving("state", "a"), undefined);
   await components.unload("a");
   assert.deepEqual(events(), []);
 });

@@ -44,6 +44,8 @@ export interface Components {
    */
   apply(resource: ComponentResource): Promise<boolean>;
   find<C extends Category>(category: C, name: string): LoadedComponent<C> | undefined;
+  /** One that was taken out of the table and works until what hangs on it has come to its end. */
+  findLeaving<C extends Category>(category: C, name: string): LoadedComponent<C> | undefined;
   list(): readonly LoadedComponent[];
   /** Whether it is there, or waits for its secret store. */
   has(name: string): boolean;
@@ -57,16 +59,22 @@ export interface Components {
 /** Makes the component table of one sidecar. */
 export function createComponents(ports: ComponentsPorts): Components {
   const loaded = new Map<string, LoadedComponent>();
+  const leaving = new Map<string, LoadedComponent>();
   /** Metadata with secrets, before templates were filled in. */
   const given = new Map<string, ReadonlyMap<string, string>>();
   /** By the secret store that they wait for, then by name. */
   const parked = new Map<string, Map<string, ComponentResource>>();
   const { log } = ports;
 
-  function find<C extends Category>(category: C, name: string): LoadedComponent<C> | undefined {
-    const found = loaded.get(name);
+  function findIn<C extends Category>(
+    table: ReadonlyMap<string, LoadedComponent>,
+    category: C,
+    name: string,
+  ): LoadedComponent<C> | undefined {
+    const found = table.get(name);
     return found?.category === category ? (found as LoadedComponent<C>) : undefined;
   }
+  const find = <C extends Category>(category: C, name: string) => findIn(loaded, category, name);
 
   function expanded(entity: string, properties: Map<string, string>): Map<string, string> {
     try {
@@ -212,6 +220,7 @@ export function createComponents(ports: ComponentsPorts): Components {
     },
     apply,
     find,
+    findLeaving: (category, name) => findIn(leaving, category, name),
     list: () => [...loaded.values()],
     has: (name) => loaded.has(name) || [...parked.values()].some((waiting) => waiting.has(name)),
     async isCurrent(name) {
@@ -225,7 +234,12 @@ export function createComponents(ports: ComponentsPorts): Components {
       const component = loaded.get(name);
       if (component === undefined) return;
       loaded.delete(name);
-      await ports.onChanged?.(component);
+      leaving.set(name, component);
+      try {
+        await ports.onChanged?.(component);
+      } finally {
+        leaving.delete(name);
+      }
       await close(component);
     },
     async closeAll() {

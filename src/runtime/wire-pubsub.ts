@@ -74,12 +74,18 @@ export async function wirePubSub(wiring: PubSubWiring): Promise<WiredPubSub> {
   const brokers = new Map<string, Broker>();
   const find = (name: string): Broker | undefined =>
     components.find("pubsub", name) === undefined ? undefined : brokers.get(name);
+  const findToPublish = (name: string): Broker | undefined =>
+    find(name) ?? (components.findLeaving("pubsub", name) === undefined ? undefined : brokers.get(name));
   const beginSpan = telemetry.tracer.below;
   const app = await subscriberOf(wiring.app, options.appId, beginSpan, log);
   const pubsub = createPubSub({
     appId: options.appId,
     namespace: options.currentNamespace,
-    brokers: { find, list: () => [...brokers.keys()].map(find).filter((broker) => broker !== undefined) },
+    brokers: {
+      find,
+      findToPublish,
+      list: () => [...brokers.keys()].map(find).filter((broker) => broker !== undefined),
+    },
     app: () => app,
     asksApp: !options.disableInitEndpoints.includes("subscribe"),
     policies: pubsubPolicies(wiring.resiliency),

@@ -125,10 +125,11 @@ apps:
   assert.equal(await run.stop(), 0);
 });
 
-/** A daprd process with an app that notes its events. */
+/** A daprd process with an app that notes its events, and answers them when `held` says so. */
 async function withApp(
   resources: readonly string[],
   args: readonly string[] = [],
+  held: Promise<void> = Promise.resolve(),
 ): Promise<{ daprd: DaprdProcess; events: string[]; close(): Promise<void> }> {
   const events: string[] = [];
   const app = createServer((request, response) => {
@@ -137,7 +138,9 @@ async function withApp(
     request.on("end", () => {
       if (request.url === "/events")
         events.push((JSON.parse(Buffer.concat(parts).toString()) as { topic: string }).topic);
-      response.setHeader("content-type", "application/json").end(request.url === "/dapr/subscribe" ? "[]" : "{}");
+      response.setHeader("content-type", "application/json");
+      if (request.url === "/events") void held.then(() => response.end("{}"));
+      else response.end(request.url === "/dapr/subscribe" ? "[]" : "{}");
     });
   });
   await new Promise<void>((resolve) => app.listen(0, "127.0.0.1", resolve));
@@ -192,6 +195,27 @@ test("components and subscriptions come, change and go while the sidecar runs", 
   assert.match(logs, /msg="Component updated: pubsub \(pubsub\.in-memory\/v1\)"/);
   assert.match(logs, /msg="Closing existing Subscription to reload: one"/);
   assert.doesNotMatch(logs, /Dapr is restarting/);
+  await close();
+});
+
+test("a broker that is replaced takes messages while its last ones are still in the app", async () => {
+  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+  const { daprd, events, close } = await withApp(
+    [component("pubsub", "pubsub.in-memory"), component("store", "state.in-memory"), subscription("one", "first")],
+    [],
+    held,
+  );
+  const { url, folder } = daprd;
+  const publish = async () => (await fetch(`${url}/v1.0/publish/pubsub/first`, { method: "POST", body: "x" })).status;
+  assert.equal(await publish(), 204);
+  await until("the event to be in the app", () => events.length === 1);
+  writeFileSync(join(folder, "0.yaml"), component("pubsub", "pubsub.in-memory", { changed: "1" }));
+  await until("the broker to leave", async () => (await componentsOf(url)) === "store=state.in-memory");
+  assert.equal(await publish(), 204);
+  release();
+  await until("the new broker", async () => (await componentsOf(url))?.startsWith("pubsub=") === true);
+  assert.equal(await publish(), 204);
+  await until("the event of the new broker", () => events.length >= 2);
   await close();
 });
 

@@ -74,7 +74,11 @@ export function createJointWorld(options: JointWorldOptions) {
   const pubsub = createPubSub({
     appId: "app",
     namespace: "ns",
-    brokers: { find: (name) => loaded.get(name), list: () => [...loaded.values()] },
+    brokers: {
+      find: (name) => loaded.get(name),
+      findToPublish: (name) => loaded.get(name),
+      list: () => [...loaded.values()],
+    },
     app: () => app,
     asksApp: false,
     policies: { inbound: () => (run, signal) => run(signal), initialization: (run, signal) => run(signal) },

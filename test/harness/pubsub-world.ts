@@ -120,6 +120,7 @@ export function createPubSubWorld(options: PubSubWorldOptions = {}) {
     namespace: "ns",
     brokers: {
       find: (name) => (name === "bus" ? broker : undefined),
+      findToPublish: (name) => (name === "bus" ? broker : undefined),
       list: () => (broker === undefined ? [] : [broker]),
     },
     app: () => options.app,

@@ -98,6 +98,8 @@ export interface PubSubPorts {
   readonly namespace: string;
   readonly brokers: {
     find(name: string): Broker | undefined;
+    /** As `find`; also one that leaves, until its subscriptions have come to their end. */
+    findToPublish(name: string): Broker | undefined;
     list(): readonly Broker[];
   };
   /** The app; undefined without one. */

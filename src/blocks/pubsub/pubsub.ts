@@ -35,9 +35,9 @@ export function createPubSub(ports: PubSubPorts): PubSub {
     deliveries,
     beginSpan: ports.beginSpan,
     subscriptions: createSubscriptions(ports, { publisher, deliveries }),
-    find: (name) => brokers.find(name),
+    find: (name) => brokers.findToPublish(name),
     broker(name, metadata) {
-      const found = brokers.find(name);
+      const found = brokers.findToPublish(name);
       if (found === undefined) throw fail("pubsubNotFound", { pubsub: name, metadata });
       return found;
     },
