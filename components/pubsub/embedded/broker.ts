@@ -108,8 +108,13 @@ export function createBroker(
         }
       },
     },
-    async bulkPublish(topic, entries) {
-      await publish(topic, entries.map(messageOf));
+    async bulkPublish(topic, entries, metadata) {
+      // What is asked for the whole counts for each entry that does not say it otherwise.
+      const isAsked = Object.keys(metadata).length > 0;
+      const messages = isAsked
+        ? entries.map((one) => ({ ...one, metadata: { ...metadata, ...one.metadata } }))
+        : entries;
+      await publish(topic, messages.map(messageOf));
       return [];
     },
     subscribe: ({ topic, atOnce = 0 }, handle) =>

@@ -118,6 +118,27 @@ test("embedded: members of a group in one process take turns, also when each is 
     assert.ok(inbox.received.length > 0, inboxes.map((one) => one.texts().join()).join(" | "));
 });
 
+test("embedded: what a bulk asks for counts for each entry that does not say it otherwise", async () => {
+  const world = embeddedWorld();
+  const app = await world.open("app");
+  const inbox = collector();
+  await app.subscribe({ topic: "t", metadata: {} }, inbox.handle, signal);
+  const entry = (data: string, metadata: Record<string, string> = {}) => ({
+    entryId: data,
+    ...message(data, metadata),
+  });
+  const entries = [
+    entry("later"),
+    entry("now", { deliverAfter: "0s" }),
+    entry("gone", { deliverAfter: "0s", ttl: "0s" }),
+  ];
+  await app.bulkPublish?.("t", entries, { deliverAfter: "1h" }, signal);
+  await inbox.until(1);
+  await app.close();
+  assert.deepEqual(inbox.texts(), ["now"]);
+  assert.equal(await countOf(world, "pubsub_delayed"), 1);
+});
+
 test("embedded: a slow consumer holds a bounded number of messages, the rest waits in the file", async () => {
   const world = embeddedWorld();
   const app = await world.open("app", { concurrency: "4" });
