@@ -67,8 +67,9 @@ const inTree = (failure: TestFailure): TestFailure => ({
 });
 
 /**
- * Whether a runtime died of a fault of its own. portable: the HTTP/2 library inside Deno reads a stream that is gone and the process
- * ends with SIGSEGV, seen in one of three runs of everything. JavaScript cannot end a process so, and no test is named.
+ * Whether a runtime died of a fault of its own. portable: the HTTP/2 library inside Deno, which some of the tests'
+ * own clients and servers use, reads streams that are gone and the process ends with SIGSEGV. JavaScript cannot end a process so,
+ * and no test is named.
  */
 export function isOwnFault(runtime: TestRuntime, { signal, isLate }: Pick<Finished, "signal" | "isLate">): boolean {
   return runtime === "deno" && signal === "SIGSEGV" && !isLate;
