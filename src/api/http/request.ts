@@ -1,11 +1,11 @@
 import type { Call, Trace } from "../../kit/call.ts";
 import type { HeaderView, RequestInfo, WireRequest } from "../../platform/types.ts";
-import { tokenHeader } from "../../security/token.ts";
 import { readBody, streamBody } from "./body.ts";
 import { parseQuery, queryMetadata } from "./query.ts";
 import type { HttpRequest } from "./route.ts";
 import type { RouteMatch } from "./router.ts";
 import { unescapeQuery } from "./unescape.ts";
+import { withoutToken } from "./without-token.ts";
 
 const noPairs: readonly (readonly [string, string])[] = [];
 
@@ -50,7 +50,9 @@ export class ApiRequest implements HttpRequest, Call {
   }
   get headers(): HeaderView {
     if (this.#headers !== undefined) return this.#headers;
-    return this.hidesToken ? this.webHeaders() : this.raw.headers;
+    if (!this.hidesToken) return this.raw.headers;
+    this.#headers = withoutToken(this.raw.headers);
+    return this.#headers;
   }
   get remoteAddress(): string {
     return this.#info.remoteAddress;
@@ -95,9 +97,7 @@ export class ApiRequest implements HttpRequest, Call {
     const { headers } = this.raw;
     if (headers instanceof Headers && !this.hidesToken) return headers;
     const copy = new Headers();
-    headers.forEach((value, name) => {
-      if (!this.hidesToken || name !== tokenHeader) copy.append(name, value);
-    });
+    this.headers.forEach((value, name) => copy.append(name, value));
     this.#headers = copy;
     return copy;
   }

@@ -16,6 +16,8 @@ function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
   const headers = new Headers();
   const raw = incoming.rawHeaders;
   for (let at = 0; at + 1 < raw.length; at += 2) headers.append(raw[at] as string, raw[at + 1] as string);
+  // compat: of several types of the body the first counts.
+  if (incoming.headers["content-type"] !== undefined) headers.set("content-type", incoming.headers["content-type"]);
   const target = incoming.url ?? "/";
   const absolute = target.startsWith("http://") || target.startsWith("https://");
   const url = absolute

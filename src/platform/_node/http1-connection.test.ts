@@ -237,6 +237,18 @@ test("headers are found whatever their case; repeated ones are joined when asked
   assert.deepEqual(found, ["1, 2", "a; b", false, null, ["host=h", "x-a=1", "x-a=2", "cookie=a", "cookie=b"]]);
 });
 
+test("of several types of a body the first counts", () => {
+  let found: unknown;
+  const { send } = connect(({ headers }) => {
+    const all: string[] = [];
+    headers.forEach((value, name) => void all.push(`${name}=${value}`));
+    found = [headers.get("content-type"), all];
+    return text(200, "");
+  });
+  send("GET / HTTP/1.1\r\nHost: h\r\nContent-Type: a/b\r\nX: 1\r\ncontent-type: c/d\r\nX: 2\r\n\r\n");
+  assert.deepEqual(found, ["a/b", ["host=h", "content-type=a/b", "x=1", "x=2"]]);
+});
+
 test("HTTP/1.0 and `close` end the connection, keep-alive does not", () => {
   for (const [request, line, isOver] of [
     ["GET / HTTP/1.0\r\n\r\n", "close", true],

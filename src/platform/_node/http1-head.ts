@@ -86,7 +86,11 @@ export class HeaderBlock implements HeaderView {
   }
 
   #add(name: string, value: string): void {
-    if (this.#names.includes(name)) this.#lastRepeat = this.#names.length;
+    if (this.#names.includes(name)) {
+      // compat: a body has one type, the first; the Java SDK names it twice beside a token.
+      if (name === "content-type") return;
+      this.#lastRepeat = this.#names.length;
+    }
     this.#names.push(name);
     this.#values.push(value);
   }
