@@ -29,7 +29,7 @@ function splitChunks(text: string): Chunk[] {
   const chunks: Chunk[] = [];
   let line = 1;
   let start = 0;
-  for (const match of text.matchAll(/\n---[^\n]*(?:\n|$)/g)) {
+  for (const match of text.matchAll(/\r?\n---[^\n]*(?:\n|$)/g)) {
     const chunk = text.slice(start, match.index);
     chunks.push({ text: chunk, line });
     start = match.index + match[0].length;
