@@ -68,7 +68,12 @@ test("delays: a message for a moment ahead comes at that moment, and in the orde
 test("delays: a wish that cannot be read is refused, and nothing is kept", async () => {
   const world = embeddedWorld();
   const app = await world.open("app");
-  for (const metadata of [{ deliverAt: "tomorrow" }, { deliverAfter: "soon" }, { deliverAt: "2030-02-31T99:00:00Z" }])
+  for (const metadata of [
+    { deliverAt: "tomorrow" },
+    { deliverAfter: "soon" },
+    { deliverAt: "2030-02-31T99:00:00Z" },
+    { deliverAt: "2031-02-29T12:00:00Z" },
+  ])
     await assert.rejects(
       app.publish(message("x", metadata as unknown as Record<string, string>), signal),
       (error) =>

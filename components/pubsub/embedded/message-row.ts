@@ -29,9 +29,12 @@ function timeAfter(name: string, value: string, now: number): number {
 }
 
 function timeAt(name: string, value: string): number {
-  if (!rfc3339.test(value)) refuse(name, value, 'a time such as "2030-01-31T12:00:00Z"');
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? refuse(name, value, 'a time such as "2030-01-31T12:00:00Z"') : at;
+  const at = rfc3339.test(value) ? Date.parse(value) : Number.NaN;
+  const [year = 0, month = 0, day = 0] = value.slice(0, 10).split("-").map(Number);
+  // Some engines read the 30th of February as a day in March.
+  if (Number.isNaN(at) || day > new Date(Date.UTC(year, month, 0)).getUTCDate())
+    refuse(name, value, 'a time such as "2030-01-31T12:00:00Z"');
+  return at;
 }
 
 /** compat: the names are those of components-contrib: `partitionKey` of Kafka, `deliverAt` and `deliverAfter` of Pulsar */
