@@ -1,5 +1,5 @@
 /** Statuses of which the web's `Response` takes no body. */
-const bodiless: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
+const webBodiless: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 
 /**
  * A response of any status: the web's `Response` has only those from 200 to 599, and no body in some. Hosts that send what its
@@ -16,5 +16,10 @@ export function responseOf(
 
 /** Whether the web knows answers of the status, with or without a body. */
 export function isWebStatus(status: number, hasBody: boolean): boolean {
-  return status >= 200 && status <= 599 && !(hasBody && bodiless.has(status));
+  return status >= 200 && status <= 599 && !(hasBody && webBodiless.has(status));
+}
+
+/** Whether HTTP answers of the status have no body: a 205 may have one, though the web knows none. */
+export function isBodiless(status: number): boolean {
+  return status === 101 || status === 204 || status === 304;
 }

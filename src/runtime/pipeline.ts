@@ -5,7 +5,7 @@ import type { AppMiddleware } from "../channel/app/http-app.ts";
 import type { PipelineHandler } from "../config/configuration.ts";
 import type { HttpMiddleware, MiddlewareNext, MiddlewareRequest, MiddlewareResponse } from "../driver/middleware.ts";
 import type { Components } from "../host/components.ts";
-import { responseOf } from "../kit/any-status.ts";
+import { isBodiless, responseOf } from "../kit/any-status.ts";
 import type { HttpCall, HttpReply } from "../kit/http-message.ts";
 import { UpgradeResponse } from "../kit/websocket/upgrade-response.ts";
 import type { Log } from "../telemetry/ports.ts";
@@ -144,11 +144,8 @@ function newRequest(request: MiddlewareRequest, given: PipelineRequest): Request
   }
 }
 
-/** Statuses whose answers have no body. */
-const bodilessStatuses: ReadonlySet<number> = new Set([101, 204, 304]);
-
 function newResponse({ status, headers, body }: MiddlewareResponse): Response {
-  const sent = bodilessStatuses.has(status) ? null : body;
+  const sent = isBodiless(status) ? null : body;
   const response = responseOf(sent, { status, headers });
   return sent instanceof ReadableStream ? response : sized(response, sent?.length ?? 0);
 }

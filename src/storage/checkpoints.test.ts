@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { hostPlatform } from "../../test/harness/host-platform.ts";
+import { mountMemoryDisk } from "../../test/harness/memory-disk.ts";
 import { runScript } from "../../test/harness/run-script.ts";
 import { temporaryFolder } from "../../test/harness/temporary-folder.ts";
 import type { Step } from "./storage.ts";
@@ -67,16 +67,10 @@ test("kill -9 among copies of the log loses nothing that was answered", { timeou
 });
 
 test("a disk that becomes full among copies of the log refuses writes and keeps what was answered", async (context) => {
-  const mount = join(temporaryFolder().path, "small");
-  mkdirSync(mount);
+  const disk = mountMemoryDisk(context, "8m");
+  if (disk === undefined) return;
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", mount], { stdio: "ignore" });
-  } catch {
-    context.skip("mounting a small file system needs more rights");
-    return;
-  }
-  try {
-    const path = join(mount, "a.db");
+    const path = join(disk.path, "a.db");
     const storage = await createStorages({ platform }).open(path);
     await storage.write([TABLE]);
     const answered: number[] = [];
@@ -102,6 +96,6 @@ test("a disk that becomes full among copies of the log refuses writes and keeps 
     assert.deepEqual(again.get("PRAGMA integrity_check", []), { integrity_check: "ok" });
     await again.close();
   } finally {
-    execFileSync("umount", ["-l", mount]);
+    disk.unmount();
   }
 });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { hostPlatform } from "../../test/harness/host-platform.ts";
 import { heldUpShare } from "../../test/harness/loop-share.ts";
+import { mountMemoryDisk } from "../../test/harness/memory-disk.ts";
 import { runScript } from "../../test/harness/run-script.ts";
 import { temporaryFolder } from "../../test/harness/temporary-folder.ts";
 import type { Schema, Step } from "./storage.ts";
@@ -149,17 +149,10 @@ test("a full file refuses what does not fit, keeps what was acknowledged and tak
 });
 
 test("a full disk gives the same error", async (context) => {
-  const folder = temporaryFolder();
-  const mount = join(folder.path, "small");
-  mkdirSync(mount);
+  const disk = mountMemoryDisk(context, "1m");
+  if (disk === undefined) return;
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", mount], { stdio: "ignore" });
-  } catch {
-    context.skip("mounting a small file system needs more rights");
-    return;
-  }
-  try {
-    const storage = await createStorages({ platform }).open(join(mount, "a.db"));
+    const storage = await createStorages({ platform }).open(join(disk.path, "a.db"));
     await storage.write([TABLE]);
     const settled = await Promise.allSettled(
       Array.from({ length: 40 }, (_, index) => storage.write([put(`k${index}`, "x".repeat(40_000))])),
@@ -170,26 +163,19 @@ test("a full disk gives the same error", async (context) => {
     assert.equal(storage.all("SELECT k FROM kv", []).length, 40 - refused.length);
     await storage.close();
   } finally {
-    execFileSync("umount", ["-l", mount]);
+    disk.unmount();
   }
 });
 
 test("a file on a read-only disk can be read, writes say what is wrong", async (context) => {
-  const folder = temporaryFolder();
-  const mount = join(folder.path, "fixed");
-  mkdirSync(mount);
+  const disk = mountMemoryDisk(context, "8m");
+  if (disk === undefined) return;
   try {
-    execFileSync("mount", ["-t", "tmpfs", "tmpfs", mount], { stdio: "ignore" });
-  } catch {
-    context.skip("mounting a file system needs more rights");
-    return;
-  }
-  try {
-    const path = join(mount, "a.db");
+    const path = join(disk.path, "a.db");
     const before = await createStorages({ platform }).open(path, { journal: "delete" });
     await before.write([TABLE, put("k", 1)]);
     await before.close();
-    execFileSync("mount", ["-o", "remount,ro", mount]);
+    disk.remountReadOnly();
     const storages = createStorages({ platform });
     await assert.rejects(
       storages.open(path),
@@ -200,7 +186,7 @@ test("a file on a read-only disk can be read, writes say what is wrong", async (
     await assert.rejects(storage.write([put("k", 2)]), isKind("readonly", /opened for reading only/));
     await storage.close();
   } finally {
-    execFileSync("umount", ["-l", mount]);
+    disk.unmount();
   }
 });
 

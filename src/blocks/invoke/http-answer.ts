@@ -1,7 +1,7 @@
 import type { HttpAnswer } from "../../api/http/answer.ts";
 import { WholeAnswer } from "../../api/http/whole-answer.ts";
 import { httpStatusFromGrpc } from "../../errors/http-status.ts";
-import { responseOf } from "../../kit/any-status.ts";
+import { isBodiless, responseOf } from "../../kit/any-status.ts";
 import type { MessageBody } from "../../kit/http-message.ts";
 import { InvocationFailure, type InvocationReply } from "../../kit/invocation.ts";
 import { asHttp } from "./header-rules.ts";
@@ -9,8 +9,6 @@ import { sniffContentType } from "./sniff.ts";
 
 const protobuf = "application/x-protobuf";
 const nothing = new Uint8Array(0);
-/** Statuses whose answers have no body. */
-const bodiless: ReadonlySet<number> = new Set([101, 204, 304]);
 
 /** The reply as an answer. Throws InvocationFailure on a status that HTTP servers do not send. */
 export function httpAnswer(
@@ -23,7 +21,7 @@ export function httpAnswer(
   const contentType = reply.typeUrl === "" ? reply.contentType : protobuf;
   const isEvents = isEventStream && code < 300;
   // compat: answers to HEAD say a length, of none, only where an error is answered.
-  if (isHead || bodiless.has(code)) return wholeAnswer(reply, code, code > 399 ? nothing : null, contentType, isEvents);
+  if (isHead || isBodiless(code)) return wholeAnswer(reply, code, code > 399 ? nothing : null, contentType, isEvents);
   const isSniffed = contentType === "" && body !== null && body.length > 0;
   return wholeAnswer(reply, code, body, isSniffed ? sniffContentType(body) : contentType, isEvents);
 }
@@ -48,7 +46,7 @@ async function slowAnswer(reply: InvocationReply, isHead: boolean, isEventStream
     if (body instanceof ReadableStream) await body.cancel();
     throw new InvocationFailure(undefined, `the app answered with status ${status}, which is no end of an answer`);
   }
-  if (isHead || bodiless.has(status)) {
+  if (isHead || isBodiless(status)) {
     if (body instanceof ReadableStream) await body.cancel();
     body = null;
   } else if (contentType === "" && body !== null) {
