@@ -1,3 +1,4 @@
+import type { StateValue } from "../../driver/state.ts";
 import { encodeGoJson } from "../../kit/go-json.ts";
 import { isTruthy } from "../../kit/truthy.ts";
 import { goPrint } from "./go-print.ts";
@@ -12,16 +13,21 @@ export interface OutboxInput {
   readonly request: { readonly metadata: Metadata };
   /** What the caller gave, or the sealed bytes where the store encrypts; undefined for deletes. */
   readonly content: StateContent | undefined;
+  /** What is stored of it. */
+  readonly value: StateValue | undefined;
 }
 
 const isProjection = ({ kind, request }: OutboxInput): boolean =>
   kind === "upsert" && isTruthy(request.metadata["outbox.projection"]);
 
 /** compat: pkg/runtime/pubsub/outbox.go publishes Go's print form of what is not declared to be JSON. */
-function dataOf(content: StateContent, contentType: string): Uint8Array | string {
-  if (content.kind !== "json") return content.bytes;
-  const isJson = contentType.toLowerCase() === "application/json";
-  return isJson ? encodeGoJson(content.value, { sortKeys: true }) : goPrint(content.value);
+function dataOf(content: StateContent, contentType: string, value: StateValue): Pick<OutboxEvent, "data" | "json"> {
+  if (content.kind !== "json") return { data: content.bytes };
+  // A value that was not read from JSON text is stored as Go writes it, and a text is the same there as in its event.
+  const json = content.text === undefined ? value.bytes : undefined;
+  if (contentType.toLowerCase() === "application/json")
+    return { data: json ?? encodeGoJson(content.value, { sortKeys: true }), json };
+  return typeof content.value === "string" ? { data: content.value, json } : { data: goPrint(content.value) };
 }
 
 /**
@@ -38,10 +44,11 @@ export function planOutbox<T extends OutboxInput>(
   const events: OutboxEvent[] = [];
   for (const operation of kept) {
     if (operation.kind === "delete") continue;
-    const { content, request } = projections?.get(operation.key) ?? operation;
+    const { content, value, request } = projections?.get(operation.key) ?? operation;
     const contentType = request.metadata["contentType"] ?? "";
     const attributes = operation.request.metadata;
-    if (content !== undefined) events.push({ data: dataOf(content, contentType), contentType, attributes });
+    if (content !== undefined && value !== undefined)
+      events.push({ ...dataOf(content, contentType, value), contentType, attributes });
   }
   return { kept, events };
 }

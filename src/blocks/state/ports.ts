@@ -19,6 +19,8 @@ export interface OpenStateStore {
 export interface OutboxEvent {
   /** A text is sent in UTF-8; one of type `application/json` is JSON as Go writes it, with sorted keys. */
   readonly data: Uint8Array | string;
+  /** The data written in JSON, where the store writes the same: a text in quotes, or JSON itself. */
+  readonly json?: Uint8Array | undefined;
   /** Empty: none was given. */
   readonly contentType: string;
   /** Metadata of the operation, which become attributes of the event. */

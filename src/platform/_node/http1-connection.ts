@@ -272,7 +272,7 @@ export class Http1Connection implements ExchangeLine {
   /** Clients send the same header over and over: the last one is remembered. */
   #blockOf(text: string): HeaderBlock {
     if (this.#block === undefined || text !== this.#blockText) {
-      this.#block = new HeaderBlock(text);
+      this.#block = new HeaderBlock(text, this.#block);
       this.#blockText = text;
     }
     return this.#block;
