@@ -14,9 +14,9 @@ const value = "a".repeat(1024 - overhead.length);
 const body = JSON.stringify({ operations: [{ operation: "upsert", request: { key: "order-{seq}", value } }] });
 const topic = "orders";
 /** More than the fastest run acknowledges; each delivery is good for one transaction. */
-const mostPerSecond = 10_000;
+const mostPerSecond = 12_000;
 /** Seconds of a closed loop with deliveries in hand: no consumer of the real world holds many more at a time. */
-const span = 1;
+const span = 0.8;
 const settleMs = 300;
 
 /** What it costs that a transaction has an outbox and acknowledges a delivery. */
