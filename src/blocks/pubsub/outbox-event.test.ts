@@ -33,12 +33,13 @@ test("an event is the same whether the JSON of its data is known or not", () => 
       if (!isJson && typeof value !== "string") continue;
       const json = encodeUtf8(encodeGoJson(value, { sortKeys: true }));
       const data = isJson ? decodeUtf8(json) : (value as string);
-      for (const attributes of [{}, { subject: "s", data: "no" }]) {
+      for (const attributes of [{}, { subject: "s", data: "no" }] as Record<string, string>[]) {
         const known = writeOutboxEvent({ data, json, contentType, attributes }, envelope);
         const unknown = writeOutboxEvent({ data, contentType, attributes }, envelope);
         assert.equal(decodeUtf8(known), decodeUtf8(unknown), `${contentType} ${JSON.stringify(value)}`);
         const event = JSON.parse(decodeUtf8(known)) as Record<string, unknown>;
-        const isBytes = /octet|protobuf/.test(contentType) && !(contentType === "application/x-protobuf" && value !== "");
+        const isBytes =
+          /octet|protobuf/.test(contentType) && !(contentType === "application/x-protobuf" && value !== "");
         if (isBytes) assert.equal(event["data_base64"], btoa(String.fromCharCode(...encodeUtf8(data))));
         else if (isJson || (contentType.startsWith("application/json") && data === '{"a":1}'))
           assert.deepEqual(event["data"], JSON.parse(data));

@@ -38,7 +38,10 @@ const dataStart = encodeUtf8('{"data":');
 const base64Start = encodeUtf8('{"data_base64":');
 
 /** The data in the form in which the event has it. */
-function dataMember(contentType: string, { data, json }: OutboxContent): readonly [start: Uint8Array, value: Uint8Array] {
+function dataMember(
+  contentType: string,
+  { data, json }: OutboxContent,
+): readonly [start: Uint8Array, value: Uint8Array] {
   const isGoJson = contentType.toLowerCase() === "application/json";
   if (isGoJson && json !== undefined) return [dataStart, json];
   if (isGoJson && typeof data === "string") return [dataStart, encodeUtf8(data)];
