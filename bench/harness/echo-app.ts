@@ -16,6 +16,9 @@ export const startEcho = (size: number): Promise<EchoApp> => start("main", ["--s
 /** Starts an app that takes events at `/event`, and bulks of them at `/bulk`; GET `/count` answers how many it got. */
 export const startSubscriber = (): Promise<EchoApp> => start("subscriber", []);
 
+/** Starts an app that answers a POST when a block for it is in the file and synced. */
+export const startDurableEcho = (file: string): Promise<EchoApp> => start("durable", [file]);
+
 const start = async (name: string, flags: readonly string[]): Promise<EchoApp> => {
   const child = Bun.spawn([process.execPath, program(name), ...flags], { stdout: "pipe", stderr: "inherit" });
   const reader = child.stdout.getReader();

@@ -2,6 +2,7 @@ import type { Measure } from "../harness/measure.ts";
 import { backlog } from "./backlog.ts";
 import { binarySize } from "./binary-size.ts";
 import { deliveryLatency } from "./delivery-latency.ts";
+import { diskFloor } from "./disk-floor.ts";
 import { durableWrites } from "./durable-writes.ts";
 import { exactlyOnce } from "./exactly-once.ts";
 import { generatorCeiling } from "./generator-ceiling.ts";
@@ -27,6 +28,7 @@ export const measures: readonly Measure[] = [
   stateGet,
   durableWrites,
   exactlyOnce,
+  diskFloor,
   publish,
   publishDeliver,
   deliveryLatency,
