@@ -15,6 +15,8 @@ export const chunked = -2;
 
 /** More lines than any client has, so that looking one up stays cheap. */
 const mostLines = 1000;
+/** A line holds the text that it came with: a client must not make a block hold one for each line. */
+const mostAge = 50;
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const notInValue = /[^\t -~\x80-\xff]/;
 /** compat: what Go's server takes for a host. */
@@ -28,6 +30,8 @@ export class HeaderBlock implements HeaderView {
   readonly #values: string[] = [];
   /** Where the last line stands whose name came before. */
   #lastRepeat = -1;
+  /** How many blocks before it lines may come from. */
+  readonly #age: number;
   /** `noBody`, `chunked` or the length. */
   readonly length: number;
   readonly closes: boolean;
@@ -41,6 +45,8 @@ export class HeaderBlock implements HeaderView {
    * again: a client's requests often differ in one alone. Throws Refusal.
    */
   constructor(text: string, last?: HeaderBlock) {
+    const known = last !== undefined && last.#age < mostAge ? last : undefined;
+    this.#age = known === undefined ? 0 : known.#age + 1;
     let hosts = 0;
     let lines = 0;
     for (let at = 0; at < text.length; ) {
@@ -48,8 +54,8 @@ export class HeaderBlock implements HeaderView {
       const found = text.indexOf("\r\n", at);
       const end = found < 0 ? text.length : found;
       const place = this.#names.length;
-      if (last === undefined || !this.#repeat(last, place, text, at, end)) this.#read(text, at, end);
-      if (place < this.#names.length && this.#names[place] === "host") hosts++;
+      if (known === undefined || !this.#repeat(known, place, text, at, end)) this.#read(text, at, end);
+      if (this.#names[place] === "host") hosts++;
       at = end + 2;
     }
     this.hosts = hosts;
